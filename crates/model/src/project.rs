@@ -1,0 +1,180 @@
+//! Projects and their settings. A setting that is absent from a configuration or a record has the default given here.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ProjectId, PublicKey, Timestamp};
+
+/// The largest file that a project takes unless its settings say otherwise: 5 TiB, the limit of S3.
+pub const MAX_FILE_SIZE: u64 = 5 << 40;
+
+/// A project: who may upload, and how its files are treated.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Project {
+    /// The number under which the records know it.
+    pub id: ProjectId,
+    /// Its public key.
+    pub public_key: PublicKey,
+    /// Its secret keys, any of which is good; never to be logged or shown.
+    pub secret_keys: Vec<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Whether the configuration file declares it; such a project is changed there and nowhere else.
+    pub from_config: bool,
+    /// Everything that can be set.
+    pub settings: Settings,
+}
+
+/// What can be set for a project. Keys and defaults are those of `[[projects]]` in the configuration reference.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent switches of the configuration")]
+pub struct Settings {
+    /// A name for people.
+    pub name: String,
+    /// Whether uploads that leave the choice to the project (`auto`) are stored.
+    pub autostore: bool,
+    /// What an upload means that says nothing about storing.
+    pub store_default: StoreDefault,
+    /// Whether `1` is refused while `autostore` is off.
+    pub strict_autostore: bool,
+    /// The largest file, in bytes.
+    pub max_file_size: u64,
+    /// Whether uploads need a signature.
+    pub signed_uploads: bool,
+    /// Detected types that are taken, `type/subtype` or `type/*`; empty means all.
+    pub allowed_types: Vec<String>,
+    /// Detected types that are refused, written likewise.
+    pub blocked_types: Vec<String>,
+    /// Whether an upload may choose its file's id with `UPLOADCARE_FILE_ID`.
+    pub allow_client_file_id: bool,
+    /// Whether the project takes uploads at all.
+    pub uploads_enabled: bool,
+    /// The state of the account, settable so that clients can be tested against it.
+    pub account_state: AccountState,
+    /// Whether the project is marked as removed.
+    pub removed: bool,
+    /// Whether search engines may index delivered files.
+    pub allow_indexing: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            autostore: true,
+            store_default: StoreDefault::Never,
+            strict_autostore: false,
+            max_file_size: MAX_FILE_SIZE,
+            signed_uploads: false,
+            allowed_types: Vec::new(),
+            blocked_types: Vec::new(),
+            allow_client_file_id: false,
+            uploads_enabled: true,
+            account_state: AccountState::Active,
+            removed: false,
+            allow_indexing: false,
+        }
+    }
+}
+
+impl Settings {
+    /// Whether a file of this detected type may be uploaded.
+    pub fn allows_type(&self, mime: &str) -> bool {
+        let any = |patterns: &[String]| patterns.iter().any(|pattern| type_matches(pattern, mime));
+        (self.allowed_types.is_empty() || any(&self.allowed_types)) && !any(&self.blocked_types)
+    }
+
+    /// Whether a file that was uploaded with `flag` is stored.
+    pub fn stores(&self, flag: Option<StoreFlag>) -> bool {
+        match (flag, self.store_default) {
+            (Some(StoreFlag::Yes), _) => true,
+            (Some(StoreFlag::No), _) | (None, StoreDefault::Never) => false,
+            (Some(StoreFlag::Auto), _) | (None, StoreDefault::Auto) => self.autostore,
+        }
+    }
+}
+
+fn type_matches(pattern: &str, mime: &str) -> bool {
+    match pattern.strip_suffix("/*") {
+        Some(kind) => mime.split('/').next().is_some_and(|k| k.eq_ignore_ascii_case(kind)),
+        None => pattern.eq_ignore_ascii_case(mime),
+    }
+}
+
+/// What an upload means that says nothing about storing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum StoreDefault {
+    /// It is temporary.
+    #[serde(rename = "0")]
+    Never,
+    /// The project's autostore setting decides.
+    #[serde(rename = "auto")]
+    Auto,
+}
+
+/// What an upload says about storing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StoreFlag {
+    /// `0`: temporary.
+    No,
+    /// `1`: stored.
+    Yes,
+    /// `auto`: the project's autostore setting decides.
+    Auto,
+}
+
+impl FromStr for StoreFlag {
+    type Err = ();
+
+    /// `0`, `1`, `auto`, and the words `false` and `true`; anything else counts as absent.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "0" | "false" => Ok(Self::No),
+            "1" | "true" => Ok(Self::Yes),
+            "auto" => Ok(Self::Auto),
+            _ => Err(()),
+        }
+    }
+}
+
+/// The state of an account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AccountState {
+    /// In order.
+    Active,
+    /// Blocked: uploads get `AccountBlockedError`.
+    Blocked,
+    /// Not paid: uploads get `AccountUnpaidError`.
+    Unpaid,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_store_flag_decides_then_the_project() {
+        let on = Settings::default();
+        let off = Settings { autostore: false, ..Settings::default() };
+        let auto = Settings { store_default: StoreDefault::Auto, ..Settings::default() };
+        assert!(on.stores(Some(StoreFlag::Auto)) && !off.stores(Some(StoreFlag::Auto)));
+        assert!(off.stores(Some(StoreFlag::Yes)) && !on.stores(Some(StoreFlag::No)));
+        assert!(!on.stores(None) && auto.stores(None));
+        assert_eq!("maybe".parse::<StoreFlag>(), Err(()));
+    }
+
+    #[test]
+    fn type_patterns() {
+        let settings = Settings {
+            allowed_types: vec!["image/*".into(), "application/pdf".into()],
+            blocked_types: vec!["image/svg+xml".into()],
+            ..Settings::default()
+        };
+        assert!(settings.allows_type("image/png") && settings.allows_type("application/PDF"));
+        assert!(!settings.allows_type("image/svg+xml") && !settings.allows_type("text/plain"));
+        assert!(Settings::default().allows_type("application/octet-stream"));
+    }
+}
