@@ -1,1 +1,99 @@
-//! TODO-HEAD
+//! The doors: upload, delivery, and the page that explains them. A door parses a request, asks the rooms below and renders
+//! what they answer; it holds no state of its own, so that any number of processes may serve.
+//! Folder = door, file = noun.
+
+mod access;
+mod cdn;
+mod errors;
+mod health;
+mod landing;
+mod origin;
+mod signature;
+mod upload;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use serde::Deserialize;
+use stowage_delivery::Delivery;
+use stowage_intake::Intake;
+use stowage_model::{Clock, Ids};
+use stowage_store::blobs::Blobs;
+use stowage_store::records::Records;
+
+pub use access::{Front, Peer};
+pub use origin::{TrustedProxies, UrlOptions};
+
+/// `[uploads]` of the configuration: limits of one request.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UploadOptions {
+    /// The most bytes of file data in one direct upload.
+    #[serde(deserialize_with = "stowage_model::units::bytes")]
+    pub request_size: u64,
+    /// The most bytes of one text field.
+    #[serde(deserialize_with = "stowage_model::units::bytes")]
+    pub field_size: u64,
+    /// The most text fields.
+    pub fields: usize,
+    /// The most files.
+    pub files: usize,
+}
+
+/// What the doors need of the rest of the house.
+#[derive(Clone)]
+pub struct State(Arc<Shared>);
+
+/// The parts of a [`State`].
+pub struct Shared {
+    /// The records.
+    pub records: Records,
+    /// The blobs, for the readiness probe.
+    pub blobs: Blobs,
+    /// The way in.
+    pub intake: Intake,
+    /// The way out.
+    pub delivery: Delivery,
+    /// Now.
+    pub clock: Clock,
+    /// New ids.
+    pub ids: Ids,
+    /// Limits of uploads.
+    pub uploads: UploadOptions,
+    /// For how long what was delivered may be kept elsewhere.
+    pub max_age: Duration,
+    /// How long a request body may pause before the request is given up.
+    pub body_timeout: Duration,
+    /// Where the world reaches the APIs.
+    pub urls: UrlOptions,
+    /// Who may speak for others.
+    pub trusted_proxies: TrustedProxies,
+}
+
+impl State {
+    /// Shares the parts among all requests.
+    pub fn new(parts: Shared) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl std::ops::Deref for State {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// Everything that the main listener serves.
+pub fn service(state: State) -> Front {
+    let router = Router::new()
+        .route("/", axum::routing::any(landing::page))
+        .route("/health", axum::routing::any(health::live))
+        .route("/ready", axum::routing::any(health::ready))
+        .merge(upload::routes())
+        .fallback(cdn::route)
+        .with_state(state.clone());
+    Front::new(router, state)
+}

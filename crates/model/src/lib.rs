@@ -11,6 +11,7 @@ pub mod name;
 pub mod project;
 pub mod refusal;
 pub mod tags;
+pub mod units;
 pub mod urls;
 
 pub use clock::{Clock, Timestamp};

@@ -40,6 +40,7 @@ pub struct Settings {
     /// Whether `1` is refused while `autostore` is off.
     pub strict_autostore: bool,
     /// The largest file, in bytes.
+    #[serde(deserialize_with = "crate::units::bytes")]
     pub max_file_size: u64,
     /// Whether uploads need a signature.
     pub signed_uploads: bool,

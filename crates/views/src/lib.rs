@@ -1,1 +1,4 @@
-//! TODO-HEAD
+//! How the APIs show things. Pure: from nouns to serialisable structs, so that the doors and the jobs that build webhook
+//! bodies show the same. Texts of refusals live in the model; nothing here asks the records.
+
+pub mod upload;

@@ -1,0 +1,152 @@
+//! What happens to every request before and after its endpoint: one way to write a path, an id, a span, a metric.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use http::uri::{PathAndQuery, Uri};
+use http::{HeaderName, HeaderValue, Request, Response, header};
+use http_body::Body as HttpBody;
+use stowage_model::RequestId;
+use tower_http::timeout::TimeoutBody;
+use tower::{Service, ServiceExt};
+use tracing::{Instrument, debug, debug_span};
+
+use crate::State;
+
+/// The header that names a request in answers and logs.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-uploadcare-request-id");
+
+/// The address at the other end of the connection, put into each request by the listener.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// The service behind the main listener.
+#[derive(Clone)]
+pub struct Front {
+    router: Router,
+    state: State,
+}
+
+impl Front {
+    pub(crate) fn new(router: Router, state: State) -> Self {
+        Self { router, state }
+    }
+}
+
+impl<B> Service<Request<B>> for Front
+where
+    B: HttpBody<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<axum::BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let pause = self.state.body_timeout;
+        let mut request = request.map(|body| Body::new(TimeoutBody::new(pause, body)));
+        let id = self.state.ids.request();
+        let started = Instant::now();
+        let method = request.method().clone();
+        let path = request.uri().path().to_owned();
+        if let Some(uri) = tidy(request.uri()) {
+            *request.uri_mut() = uri;
+        }
+        request.extensions_mut().insert(id);
+        let span = debug_span!("request", %id, %method, path);
+        let answer = self.router.clone().oneshot(request);
+        Box::pin(
+            async move {
+                let mut response = match answer.await {
+                    Ok(response) => response,
+                    Err(never) => match never {},
+                };
+                let status = response.status();
+                let headers = response.headers_mut();
+                headers.insert(REQUEST_ID, id_value(id));
+                headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+                metrics::counter!("stowage_requests_total", "method" => method_label(&method), "status" => status.as_str().to_owned())
+                    .increment(1);
+                metrics::histogram!("stowage_request_seconds", "method" => method_label(&method))
+                    .record(started.elapsed().as_secs_f64());
+                debug!(status = status.as_u16(), micros = started.elapsed().as_micros(), "answered");
+                Ok(response)
+            }
+            .instrument(span),
+        )
+    }
+}
+
+fn id_value(id: RequestId) -> HeaderValue {
+    let mut buffer = [0; 36];
+    let text = id.0.hyphenated().encode_lower(&mut buffer);
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// Methods are free text on the wire, and nobody may grow our metrics at will.
+fn method_label(method: &http::Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// The endpoints, which are served with and without the slash at the end.
+const ENDPOINTS: [&str; 2] = ["/base", "/info"];
+
+/// The path as the router knows it, where it is written otherwise: runs of slashes become one, as clients send them, and
+/// an endpoint without its slash gets it, because a redirect would lose the body of a POST.
+fn tidy(uri: &Uri) -> Option<Uri> {
+    let path = uri.path();
+    let doubled = path.contains("//");
+    if !doubled && (path.ends_with('/') || !ENDPOINTS.contains(&path)) {
+        return None;
+    }
+    let mut tidied = String::with_capacity(path.len() + 1);
+    for c in path.chars() {
+        if c != '/' || !tidied.ends_with('/') {
+            tidied.push(c);
+        }
+    }
+    if ENDPOINTS.contains(&tidied.as_str()) {
+        tidied.push('/');
+    }
+    if let Some(query) = uri.query() {
+        tidied.push('?');
+        tidied.push_str(query);
+    }
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(tidied.parse::<PathAndQuery>().ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_tidied() {
+        let tidied = |text: &str| tidy(&text.parse().unwrap()).map(|uri| uri.to_string());
+        assert_eq!(tidied("/base/"), None);
+        assert_eq!(tidied("/base?a=//b").as_deref(), Some("/base/?a=//b"));
+        assert_eq!(tidied("//base//").as_deref(), Some("/base/"));
+        assert_eq!(tidied("/info").as_deref(), Some("/info/"));
+        assert_eq!(tidied("/x//y.txt").as_deref(), Some("/x/y.txt"));
+        assert_eq!(tidied("http://h:1//base").as_deref(), Some("http://h:1/base/"));
+    }
+}

@@ -1,0 +1,111 @@
+//! Serving an original.
+
+use axum::body::Body;
+use http::request::Parts;
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use stowage_delivery::Original;
+use stowage_model::{File, Refusal};
+use stowage_store::blobs::BlobError;
+use tracing::error;
+
+use super::headers::{HARMLESS, Treatment, disposition};
+use super::range::{Wanted, is_unchanged, wanted};
+use super::route::Path;
+use crate::{State, errors};
+
+pub(super) async fn serve(state: &State, request: &Parts, path: Path) -> Response<Body> {
+    original(state, request, path).await.unwrap_or_else(|refusal| errors::delivery(&refusal))
+}
+
+async fn original(state: &State, request: &Parts, path: Path) -> Result<Response<Body>, Refusal> {
+    let found = state.records.hot_file(path.file).await.map_err(|failure| failed(&failure))?;
+    let file = found.filter(|file| file.removed_at.is_none() && file.blob.is_some());
+    let file = file.ok_or(Refusal::DeliveryFileNotFound)?;
+    if let Some(operation) = path.operation {
+        return Err(if file.is_image {
+            Refusal::DeliveryOperationInvalid(format!("`{operation}` is not supported"))
+        } else {
+            Refusal::DeliveryNotAnImage
+        });
+    }
+    let mut response = Response::new(Body::empty());
+    let etag = format!("\"{}\"", file.etag);
+    let modified = file.uploaded_at.to_system_time();
+    set_validators(&mut response, state, &file, &etag).await?;
+    if is_unchanged(&request.headers, &etag, modified) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return Ok(response);
+    }
+    set_content(&mut response, &file, &path);
+    let asked = if request.method == Method::GET {
+        wanted(&request.headers, file.size, &etag, modified)
+    } else {
+        Wanted::All
+    };
+    let range = match asked {
+        Wanted::All => 0..file.size,
+        Wanted::Part(range) => {
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+            let content = format!("bytes {}-{}/{}", range.start, range.end - 1, file.size);
+            set_text(&mut response, header::CONTENT_RANGE, content);
+            range
+        }
+        Wanted::Nothing => {
+            *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+            set_text(&mut response, header::CONTENT_RANGE, format!("bytes */{}", file.size));
+            return Ok(response);
+        }
+    };
+    response.headers_mut().insert(header::CONTENT_LENGTH, (range.end - range.start).into());
+    if request.method == Method::GET {
+        *response.body_mut() = match state.delivery.original(&file, range).await {
+            Ok(Original::Memory(bytes)) => Body::from(bytes),
+            Ok(Original::Stream(stream)) => Body::from_stream(stream),
+            // The janitor may have taken it since the record was read.
+            Err(BlobError::NotFound) => return Err(Refusal::DeliveryFileNotFound),
+            Err(failure) => return Err(failed(&failure)),
+        };
+    }
+    Ok(response)
+}
+
+async fn set_validators(response: &mut Response<Body>, state: &State, file: &File, etag: &str) -> Result<(), Refusal> {
+    let project = state.records.project(file.project).await.map_err(|failure| failed(&failure))?;
+    if !project.is_some_and(|project| project.settings.allow_indexing) {
+        response
+            .headers_mut()
+            .insert("x-robots-tag", HeaderValue::from_static("noindex, nofollow, nosnippet, noarchive"));
+    }
+    set_text(response, header::ETAG, etag.to_owned());
+    set_text(response, header::LAST_MODIFIED, httpdate::fmt_http_date(file.uploaded_at.to_system_time()));
+    set_text(response, header::CACHE_CONTROL, format!("public, max-age={}", state.max_age.as_secs()));
+    Ok(())
+}
+
+fn set_content(response: &mut Response<Body>, file: &File, path: &Path) {
+    let treatment = Treatment::of(&file.mime_type);
+    let media_type = HeaderValue::from_str(&file.mime_type);
+    let media_type = media_type.unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+    if treatment.active {
+        errors::set(response, header::CONTENT_SECURITY_POLICY, HARMLESS);
+    }
+    let inline = path.inline.unwrap_or(treatment.inline);
+    let value = match &path.filename {
+        Some(name) => disposition(inline, name),
+        None => disposition(inline, &file.name.sanitised()),
+    };
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
+    errors::set(response, header::ACCEPT_RANGES, "bytes");
+}
+
+fn set_text(response: &mut Response<Body>, name: header::HeaderName, text: String) {
+    if let Ok(value) = HeaderValue::try_from(text) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+fn failed(failure: &dyn std::error::Error) -> Refusal {
+    error!(error = %failure, "a file could not be delivered");
+    Refusal::DeliveryFailed
+}

@@ -1,0 +1,121 @@
+//! The one place where a refusal becomes an answer, and where what happened below becomes a refusal.
+
+use axum::body::Body;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
+use stowage_intake::IntakeError;
+use stowage_model::Refusal;
+use stowage_store::records::RecordsError;
+use tracing::error;
+
+/// How the Upload API is to tell refusals (upload-api reference, section "Errors").
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Form {
+    /// The catalogue's status, and the bare sentence.
+    Text,
+    /// Status 200, and an envelope: browsers' clients parse nothing else.
+    Json,
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    error: Content<'a>,
+}
+
+#[derive(Serialize)]
+struct Content<'a> {
+    status_code: u16,
+    content: &'a str,
+    error_code: &'static str,
+}
+
+/// A refusal of the Upload API.
+pub(crate) fn upload(refusal: &Refusal, form: Form) -> Response<Body> {
+    let text = refusal.to_string();
+    match form {
+        Form::Text => {
+            let mut response = Response::new(Body::from(text));
+            *response.status_mut() = status(refusal);
+            set(&mut response, header::CONTENT_TYPE, "text/plain; charset=utf-8");
+            response
+        }
+        Form::Json => {
+            let content = Content { status_code: refusal.status(), content: &text, error_code: refusal.code() };
+            json(&Envelope { error: content })
+        }
+    }
+}
+
+/// A refusal of delivery: a page (URL API reference, section "Errors").
+pub(crate) fn delivery(refusal: &Refusal) -> Response<Body> {
+    let status = status(refusal);
+    let title = format!("{}: {}", status.as_u16(), status.canonical_reason().unwrap_or_default());
+    let text = escape(&refusal.to_string());
+    let page = format!(
+        "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><title>{title}</title></head>\
+         <body><h1>{title}</h1><p>{text}</p></body></html>\n"
+    );
+    let mut response = Response::new(Body::from(page));
+    *response.status_mut() = status;
+    set(&mut response, header::CONTENT_TYPE, "text/html; charset=UTF-8");
+    // What is wrong with a URL stays wrong; what is missing may come back, and what failed may work again.
+    let cache = if status == StatusCode::BAD_REQUEST { "public, max-age=3600" } else { "no-store" };
+    set(&mut response, header::CACHE_CONTROL, cache);
+    set(&mut response, header::CONTENT_SECURITY_POLICY, crate::cdn::HARMLESS);
+    response
+}
+
+/// A successful JSON answer, without a charset: clients compare the media type as a whole.
+pub(crate) fn json(value: &impl Serialize) -> Response<Body> {
+    match serde_json::to_vec(value) {
+        Ok(bytes) => {
+            let mut response = Response::new(Body::from(bytes));
+            set(&mut response, header::CONTENT_TYPE, "application/json");
+            response
+        }
+        Err(error) => {
+            error!(%error, "an answer could not be written as JSON");
+            upload(&Refusal::UploadApi, Form::Text)
+        }
+    }
+}
+
+pub(crate) fn set(response: &mut Response<Body>, name: header::HeaderName, value: &'static str) {
+    response.headers_mut().insert(name, HeaderValue::from_static(value));
+}
+
+fn status(refusal: &Refusal) -> StatusCode {
+    StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// What to tell of records that could not be asked.
+pub(crate) fn of_records(failure: RecordsError) -> Refusal {
+    match failure {
+        RecordsError::NoSpace => Refusal::UploadFailed,
+        RecordsError::Database(failure) => {
+            error!(error = %failure, "the records failed");
+            Refusal::UploadApi
+        }
+    }
+}
+
+/// What to tell of bytes that did not become files.
+pub(crate) fn of_intake(failure: IntakeError) -> Refusal {
+    match failure {
+        IntakeError::TypeForbidden => Refusal::FileTypeForbidden,
+        IntakeError::IdTaken(_) => Refusal::UploadcareFileIdDuplicated,
+        IntakeError::NoSpace => {
+            error!("an upload was refused: no space left");
+            Refusal::UploadFailed
+        }
+        IntakeError::Records(failure) => of_records(failure),
+        IntakeError::Blobs(failure) => {
+            error!(error = %failure, "the blob store failed");
+            Refusal::UploadApi
+        }
+    }
+}

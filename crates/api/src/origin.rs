@@ -1,0 +1,153 @@
+//! Under which addresses the world reaches this server: configured, or read off the request, also behind a proxy.
+
+use std::net::IpAddr;
+
+use http::request::Parts;
+use http::{HeaderMap, header};
+use ipnet::IpNet;
+use serde::Deserialize;
+use stowage_model::PublicUrls;
+
+use crate::{Peer, State};
+
+/// `[urls]` of the configuration; an empty address follows the request.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UrlOptions {
+    /// The Upload API's address.
+    pub upload: String,
+    /// The REST API's address.
+    pub rest: String,
+    /// Delivery's address.
+    pub cdn: String,
+}
+
+/// The networks whose proxies may say for whom they speak (`server.trusted_proxies`).
+#[derive(Clone, Debug, Default)]
+pub struct TrustedProxies(pub Vec<IpNet>);
+
+impl TrustedProxies {
+    fn trust(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.0.iter().any(|net| net.contains(&peer))
+    }
+}
+
+/// The public addresses as this request's sender knows them.
+pub(crate) fn public_urls(state: &State, request: &Parts) -> PublicUrls {
+    let UrlOptions { upload, rest, cdn } = &state.urls;
+    let own = if upload.is_empty() || rest.is_empty() || cdn.is_empty() {
+        own_address(&state.trusted_proxies, request)
+    } else {
+        String::new()
+    };
+    let or_own = |configured: &str| {
+        let address = if configured.is_empty() { own.as_str() } else { configured };
+        address.trim_end_matches('/').to_owned()
+    };
+    PublicUrls { upload: or_own(upload), rest: or_own(rest), cdn: or_own(cdn) }
+}
+
+fn own_address(trusted: &TrustedProxies, request: &Parts) -> String {
+    let peer = request.extensions.get::<Peer>();
+    let proxied = peer.is_some_and(|Peer(address)| trusted.trust(address.ip()));
+    let Forwarded { scheme, host } =
+        if proxied { Forwarded::read(&request.headers) } else { Forwarded::default() };
+    let asked = request.uri.authority().map(http::uri::Authority::as_str);
+    let asked = asked.or_else(|| request.headers.get(header::HOST).and_then(|host| host.to_str().ok()));
+    let host = host.or_else(|| asked.filter(|host| is_host(host)).map(str::to_owned));
+    format!("{}://{}", scheme.unwrap_or("http"), host.as_deref().unwrap_or("localhost"))
+}
+
+/// What a proxy says about the request that it passed on.
+#[derive(Default)]
+struct Forwarded {
+    scheme: Option<&'static str>,
+    host: Option<String>,
+}
+
+impl Forwarded {
+    /// Reads `Forwarded` (RFC 7239), else `X-Forwarded-Proto`, `-Host` and `-Port`. Of several proxies the first one counts:
+    /// it is the one that the client spoke to.
+    fn read(headers: &HeaderMap) -> Self {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let first = |name: &str| text(name).and_then(|list| list.split(',').next()).map(str::trim);
+        if let Some(element) = first("forwarded") {
+            let pair = |wanted: &str| {
+                element.split(';').find_map(|pair| {
+                    let (name, value) = pair.split_once('=')?;
+                    name.trim().eq_ignore_ascii_case(wanted).then(|| value.trim().trim_matches('"'))
+                })
+            };
+            return Self { scheme: pair("proto").and_then(scheme), host: pair("host").and_then(host) };
+        }
+        let forwarded = first("x-forwarded-host").and_then(host);
+        let port = first("x-forwarded-port").filter(|port| port.parse::<u16>().is_ok());
+        let host = forwarded.map(|host| match port {
+            Some(port) if !has_port(&host) && !matches!(port, "80" | "443") => format!("{host}:{port}"),
+            _ => host,
+        });
+        Self { scheme: first("x-forwarded-proto").and_then(scheme), host }
+    }
+}
+
+fn scheme(text: &str) -> Option<&'static str> {
+    match text.to_ascii_lowercase().as_str() {
+        "http" => Some("http"),
+        "https" => Some("https"),
+        _ => None,
+    }
+}
+
+fn host(text: &str) -> Option<String> {
+    is_host(text).then(|| text.to_owned())
+}
+
+/// A host with or without a port; nothing else may get from a header into our answers.
+fn is_host(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 260 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]~".contains(&b))
+}
+
+fn has_port(host: &str) -> bool {
+    host.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()) && !port.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(trusted: &str, headers: &[(&str, &str)]) -> String {
+        let mut request = http::Request::builder().uri("/");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        parts.extensions.insert(Peer("[::ffff:10.0.0.7]:5000".parse().unwrap()));
+        own_address(&TrustedProxies(vec![trusted.parse().unwrap()]), &parts)
+    }
+
+    #[test]
+    fn the_address_is_the_one_that_the_client_used() {
+        let direct = |host| address("192.168.0.0/16", &[("host", host)]);
+        assert_eq!(direct("localhost:8080"), "http://localhost:8080");
+        assert_eq!(direct("stowage:80"), "http://stowage:80");
+        assert_eq!(direct("[::1]:8080"), "http://[::1]:8080");
+        assert_eq!(direct("evil\"><script>"), "http://localhost");
+    }
+
+    #[test]
+    fn a_trusted_proxy_speaks_for_its_client() {
+        let rfc = [("host", "inside"), ("forwarded", "for=1.2.3.4;proto=HTTPS;host=\"files.example.com\", for=10.0.0.1")];
+        let x = [
+            ("host", "inside"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "files.example.com, inside"),
+            ("x-forwarded-port", "8443"),
+        ];
+        assert_eq!(address("10.0.0.0/8", &rfc), "https://files.example.com");
+        assert_eq!(address("10.0.0.0/8", &x), "https://files.example.com:8443");
+        assert_eq!(address("10.0.0.0/8", &x[..3]), "https://files.example.com");
+        assert_eq!(address("192.168.0.0/16", &rfc), "http://inside", "strangers are not believed");
+        assert_eq!(address("192.168.0.0/16", &x), "http://inside");
+    }
+}

@@ -1,0 +1,89 @@
+//! `POST /base/`: direct upload of one or more files in one request.
+
+use axum::body::Body;
+use axum::extract::State as Shared;
+use http::{Request, Response};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use stowage_intake::Description;
+use stowage_model::{FileId, Metadata, Project, Refusal, StoreFlag, Tags};
+
+use super::{Call, Endpoint};
+use crate::{State, errors};
+
+const ENDPOINT: Endpoint = Endpoint { methods: "POST, OPTIONS", key: "UPLOADCARE_PUB_KEY" };
+
+pub(super) async fn handle(Shared(state): Shared<State>, request: Request<Body>) -> Response<Body> {
+    match Call::open(&state, &ENDPOINT, request) {
+        Ok((mut call, body)) => {
+            let outcome = upload(&mut call, body).await;
+            call.answer(outcome)
+        }
+        Err(response) => *response,
+    }
+}
+
+async fn upload(call: &mut Call<'_>, body: Body) -> Result<Response<Body>, Refusal> {
+    let files = call.read_form(body).await?;
+    call.check_characters()?;
+    let project = call.project().await?;
+    call.may_upload(&project)?;
+    let id = chosen_id(call, &project, files.len())?;
+    let flag: Option<StoreFlag> = call.parameter("UPLOADCARE_STORE").and_then(|text| text.parse().ok());
+    let settings = &project.settings;
+    if flag == Some(StoreFlag::Yes) && !settings.autostore && settings.strict_autostore {
+        return Err(Refusal::AutostoreDisabled);
+    }
+    let metadata = Metadata::from_pairs(call.fields.metadata().chain(call.query.metadata()))?;
+    let tags = Tags::from_list(call.parameter("tags").unwrap_or_default())?;
+    if files.is_empty() {
+        return Err(Refusal::FilesRequired);
+    }
+    if files.iter().any(|file| file.received.size() > settings.max_file_size) {
+        return Err(Refusal::FileSizeLimitExceeded);
+    }
+    let source = call.parameter("source").map(|text| text.chars().take(64).collect::<String>());
+    let mut names = Vec::with_capacity(files.len());
+    let mut uploads = Vec::with_capacity(files.len());
+    for file in files {
+        names.push(file.field);
+        let description = Description {
+            id,
+            name: file.name,
+            declared_type: file.declared_type,
+            stored: settings.stores(flag),
+            metadata: metadata.clone(),
+            tags: tags.clone(),
+            source: source.clone(),
+        };
+        uploads.push((file.received, description));
+    }
+    let ids = call.state.intake.accept(&project, uploads).await.map_err(errors::of_intake)?;
+    Ok(errors::json(&Ids(names.into_iter().zip(ids).collect())))
+}
+
+/// The id that the request asks for, where the project lets requests choose.
+fn chosen_id(call: &Call<'_>, project: &Project, files: usize) -> Result<Option<FileId>, Refusal> {
+    match call.parameter("UPLOADCARE_FILE_ID").filter(|_| project.settings.allow_client_file_id) {
+        None => Ok(None),
+        // One id cannot name two files.
+        Some(_) if files > 1 => Err(Refusal::UploadcareFileIdDuplicated),
+        Some(text) => text.parse().map(Some).map_err(|_| Refusal::UploadcareFileIdInvalid),
+    }
+}
+
+/// `{"field": "uuid", …}` in the order sent; of fields with the same name the last one is shown.
+struct Ids(Vec<(String, FileId)>);
+
+impl Serialize for Ids {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (at, (name, id)) in self.0.iter().enumerate() {
+            if !self.0[at + 1..].iter().any(|(later, _)| later == name) {
+                map.serialize_entry(name, id)?;
+            }
+        }
+        map.end()
+    }
+}
+

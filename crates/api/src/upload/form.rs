@@ -1,0 +1,252 @@
+//! Reading a request's body: text fields, and files that go to the intake as they arrive, in any order, under limits.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use axum::body::{Body, BodyDataStream};
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt};
+use http::header;
+use multer::{Constraints, Field, Multipart, SizeLimit};
+use stowage_intake::Received;
+use stowage_model::{FileName, Refusal};
+
+use super::Call;
+use super::disposition::Disposition;
+use super::fields::Fields;
+use crate::errors;
+
+/// What all text fields, part headers and boundaries of a request may take besides the file data.
+const OVERHEAD: u64 = 4 << 20;
+/// How far the parser may read on without finding a part or handing data out: the room for a preamble and for the
+/// headers of a part. It would take in the whole body otherwise.
+const LOOKAHEAD: usize = 64 << 10;
+
+/// A file of a form.
+pub(super) struct FilePart {
+    /// The name of its form field, under which the answer shows its id.
+    pub(super) field: String,
+    /// Its name as sent.
+    pub(super) name: FileName,
+    /// The type that was declared for it.
+    pub(super) declared_type: Option<String>,
+    /// Its bytes.
+    pub(super) received: Received,
+}
+
+impl Call<'_> {
+    /// Reads the body into the call's fields and answers its files. On a refusal the rest of the body is read and thrown
+    /// away, because most clients see an answer only after they have sent everything.
+    pub(super) async fn read_form(&mut self, body: Body) -> Result<Vec<FilePart>, Refusal> {
+        let limits = &self.state.uploads;
+        let most = limits.request_size + OVERHEAD;
+        let declared = self.parts.headers.get(header::CONTENT_LENGTH);
+        let declared: u64 = declared.and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok()).unwrap_or(0);
+        if declared > most {
+            return Err(Refusal::RequestSizeLimitExceeded);
+        }
+        let progress = Arc::new(AtomicUsize::new(0));
+        let mut body = Guarded { body: body.into_data_stream(), left: most, progress: Arc::clone(&progress), paused: false };
+        let outcome = self.read_parts(&mut body, &progress).await;
+        if outcome.is_err() {
+            body.drain().await;
+        }
+        outcome
+    }
+
+    async fn read_parts(&mut self, body: &mut Guarded, progress: &AtomicUsize) -> Result<Vec<FilePart>, Refusal> {
+        let media_type = self.parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media_type = media_type.unwrap_or_default();
+        let name = media_type.split(';').next().unwrap_or_default().trim();
+        if name.eq_ignore_ascii_case("multipart/form-data") {
+            let boundary = multer::parse_boundary(media_type).map_err(|_| Refusal::PostRequestParserFailed)?;
+            self.read_multipart(body, &boundary, progress).await
+        } else if name.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            let whole = body.whole().await?;
+            self.fields = Fields::of_urlencoded(&whole, self.state.uploads.fields)?;
+            Ok(Vec::new())
+        } else {
+            Err(Refusal::PostRequestParserFailed)
+        }
+    }
+
+    async fn read_multipart(
+        &mut self,
+        body: &mut Guarded,
+        boundary: &str,
+        progress: &AtomicUsize,
+    ) -> Result<Vec<FilePart>, Refusal> {
+        let limits = &self.state.uploads;
+        let constraints = Constraints::new().size_limit(SizeLimit::new());
+        let mut multipart = Multipart::with_constraints(body, boundary, constraints);
+        let mut files = Vec::new();
+        let mut room = limits.request_size;
+        while let Some(part) = multipart.next_field().await.map_err(of_parser)? {
+            progress.store(0, Ordering::Relaxed);
+            let disposition = part.headers().get(header::CONTENT_DISPOSITION);
+            let disposition = disposition.map(|value| Disposition::parse(value.as_bytes())).unwrap_or_default();
+            let field = disposition.name.unwrap_or_default();
+            if let Some(filename) = disposition.filename {
+                if files.len() == limits.files {
+                    return Err(Refusal::RequestFileNumberLimitExceeded);
+                }
+                if field.contains('\0') || filename.contains('\0') {
+                    return Err(Refusal::NullCharactersForbidden);
+                }
+                files.push(self.read_file(part, field, &filename, &mut room, progress).await?);
+            } else {
+                if self.fields.len() == limits.fields {
+                    return Err(Refusal::RequestFieldsNumberLimitExceeded);
+                }
+                let value = read_text(part, limits.field_size, progress).await?;
+                self.fields.push(field, value);
+            }
+        }
+        Ok(files)
+    }
+
+    async fn read_file(
+        &self,
+        mut part: Field<'_>,
+        field: String,
+        filename: &str,
+        room: &mut u64,
+        progress: &AtomicUsize,
+    ) -> Result<FilePart, Refusal> {
+        // Passed through as it was sent, with its parameters.
+        let declared_type = part.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let declared_type = declared_type.map(str::trim).filter(|text| is_media_type(text)).map(str::to_owned);
+        let mut incoming = self.state.intake.begin();
+        while let Some(chunk) = part.chunk().await.map_err(of_parser)? {
+            progress.store(0, Ordering::Relaxed);
+            *room = room.checked_sub(chunk.len() as u64).ok_or(Refusal::RequestSizeLimitExceeded)?;
+            incoming.write(chunk).await.map_err(errors::of_intake)?;
+        }
+        let received = self.state.intake.finish(incoming).await.map_err(errors::of_intake)?;
+        Ok(FilePart { field, name: FileName::new(filename), declared_type, received })
+    }
+}
+
+async fn read_text(mut part: Field<'_>, limit: u64, progress: &AtomicUsize) -> Result<Bytes, Refusal> {
+    let mut value = Bytes::new();
+    while let Some(chunk) = part.chunk().await.map_err(of_parser)? {
+        progress.store(0, Ordering::Relaxed);
+        if (value.len() + chunk.len()) as u64 > limit {
+            return Err(Refusal::RequestSizeLimitExceeded);
+        }
+        value = if value.is_empty() {
+            chunk
+        } else {
+            let mut longer = BytesMut::from(value);
+            longer.extend_from_slice(&chunk);
+            longer.freeze()
+        };
+    }
+    Ok(value)
+}
+
+/// A declared type comes back in headers and answers, so it must at least look like one.
+fn is_media_type(text: &str) -> bool {
+    let (kind, rest) = text.split_once('/').unwrap_or_default();
+    let token = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-*'`|~%".contains(&b));
+    let subtype = rest.split(';').next().unwrap_or_default().trim_end();
+    text.len() <= 255 && token(kind) && token(subtype) && text.bytes().all(|b| (b' '..0x7f).contains(&b))
+}
+
+fn of_parser(error: multer::Error) -> Refusal {
+    match error {
+        multer::Error::StreamReadFailed(cause) if cause.is::<TooLarge>() => Refusal::RequestSizeLimitExceeded,
+        _ => Refusal::PostRequestParserFailed,
+    }
+}
+
+/// The body is larger than a request may be.
+#[derive(Debug, thiserror::Error)]
+#[error("the body is too large")]
+struct TooLarge;
+
+/// The body was read far ahead without a part in it.
+#[derive(Debug, thiserror::Error)]
+#[error("no part within {LOOKAHEAD} bytes")]
+struct NoPart;
+
+/// A body that counts. The parser takes in whatever is ready, all of it where the sender is fast enough, so it is told
+/// now and then that nothing is ready, and that it must make progress.
+struct Guarded {
+    body: BodyDataStream,
+    left: u64,
+    /// Bytes handed to the parser since it last made progress; its user sets it to zero.
+    progress: Arc<AtomicUsize>,
+    paused: bool,
+}
+
+impl Stream for Guarded {
+    type Item = Result<Bytes, axum::BoxError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.progress.load(Ordering::Relaxed) >= LOOKAHEAD {
+            if self.paused {
+                return Poll::Ready(Some(Err(Box::new(NoPart))));
+            }
+            self.paused = true;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.paused = false;
+        match std::task::ready!(self.body.poll_next_unpin(context)) {
+            None => Poll::Ready(None),
+            Some(Err(error)) => Poll::Ready(Some(Err(error.into()))),
+            Some(Ok(bytes)) => match self.left.checked_sub(bytes.len() as u64) {
+                None => Poll::Ready(Some(Err(Box::new(TooLarge)))),
+                Some(left) => {
+                    self.left = left;
+                    self.progress.fetch_add(bytes.len(), Ordering::Relaxed);
+                    Poll::Ready(Some(Ok(bytes)))
+                }
+            },
+        }
+    }
+}
+
+impl Guarded {
+    /// The whole body, of which the fields of a form may make up [`OVERHEAD`].
+    async fn whole(&mut self) -> Result<Bytes, Refusal> {
+        let mut whole = BytesMut::new();
+        while let Some(chunk) = self.body.next().await {
+            let chunk = chunk.map_err(|_| Refusal::PostRequestParserFailed)?;
+            if (whole.len() + chunk.len()) as u64 > OVERHEAD {
+                return Err(Refusal::RequestSizeLimitExceeded);
+            }
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(whole.freeze())
+    }
+
+    /// Reads what is left and forgets it, up to the size that a request may have.
+    async fn drain(&mut self) {
+        while let Some(Ok(chunk)) = self.body.next().await {
+            match self.left.checked_sub(chunk.len() as u64) {
+                Some(left) => self.left = left,
+                None => break,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn declared_types_pass_through_when_they_look_like_types() {
+        for good in ["image/png", "text/html; charset=UTF-8", "application/vnd.ms-excel", "video/mp4; codecs=\"avc1\""] {
+            assert!(is_media_type(good), "{good}");
+        }
+        for bad in ["", "image", "/png", "image/", "text/plain\r\nX: y", "a b/c", "text/pläin"] {
+            assert!(!is_media_type(bad), "{bad}");
+        }
+        assert!(!is_media_type(&format!("text/{}", "x".repeat(300))));
+    }
+}

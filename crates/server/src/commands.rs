@@ -1,0 +1,228 @@
+//! The commands of the executable.
+
+mod project;
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::{Args, Parser, Subcommand};
+use stowage_janitor::Janitor;
+use stowage_model::{Clock, Ids};
+use stowage_store::records::Records;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{Config, Flags};
+use crate::run::{self, Role};
+use crate::telemetry;
+
+/// An upload server that speaks Uploadcare's APIs.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Line {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Args)]
+struct Common {
+    /// Configuration file; `config/default.toml` in the sources lists all keys [env: STOWAGE_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder for the database, blobs and temporary files [env: STOWAGE_DATA_DIR]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the APIs (the default)
+    Serve(Serve),
+    /// Work without serving: jobs and the janitor, beside `serve --no-worker`
+    Work,
+    /// Apply pending migrations to the records
+    Migrate,
+    /// Check the configuration and show what is in force
+    CheckConfig,
+    /// Ask the server at the configured address whether it lives; exit status 1 if not
+    Healthcheck,
+    /// Look for expired files and forgotten blobs once, and delete them
+    Janitor {
+        /// Say what would be deleted and why, and delete nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Projects in the records
+    Project {
+        #[command(subcommand)]
+        action: project::Action,
+    },
+}
+
+#[derive(Args, Default)]
+struct Serve {
+    /// Address to listen on; port 0 picks a free one [env: STOWAGE_SERVER__LISTEN]
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<String>,
+    /// Leave jobs and the janitor to `stowage work`
+    #[arg(long)]
+    no_worker: bool,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    match run(Line::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("stowage: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(line: Line) -> anyhow::Result<()> {
+    let mut flags = Flags { file: line.common.config, data_dir: line.common.data_dir, listen: None };
+    let command = line.command.unwrap_or(Command::Serve(Serve::default()));
+    if let Command::Serve(serve) = &command {
+        flags.listen.clone_from(&serve.listen);
+    }
+    let environment: BTreeMap<String, String> = std::env::vars().collect();
+    let config = Config::load(&flags, &environment)?;
+    if let Command::CheckConfig = command {
+        say(&config.summary());
+        return Ok(());
+    }
+    if let Command::Healthcheck = command {
+        return healthcheck(&config);
+    }
+    telemetry::log(&config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve(Serve { no_worker: true, .. }) => serve(config, Role::Serve).await,
+            Command::Serve(_) => serve(config, Role::ServeAndWork).await,
+            Command::Work => serve(config, Role::Work).await,
+            Command::Migrate => migrate(&config).await,
+            Command::Janitor { dry_run } => janitor(&config, dry_run).await,
+            Command::Project { action } => project::run(&config, action).await,
+            Command::CheckConfig | Command::Healthcheck => Ok(()),
+        }
+    })
+}
+
+/// Runs until it is told to stop; told twice, it ends at once.
+async fn serve(config: Config, role: Role) -> anyhow::Result<()> {
+    raise_file_limit();
+    telemetry::metrics(&config.metrics.listen)?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let demo = config.has_demo_project();
+    let running = run::start(config, role, Clock::machine(), Ids::random()).await?;
+    if let Some(address) = running.address() {
+        announce(address, demo);
+    }
+    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    tracing::info!("stopping: requests under way may finish; a second signal ends them");
+    tokio::select! {
+        () = running.stop() => {}
+        _ = terminate.recv() => bail!("ended by a second signal"),
+        _ = interrupt.recv() => bail!("ended by a second signal"),
+    }
+    Ok(())
+}
+
+fn announce(address: SocketAddr, demo: bool) {
+    // The first line is for programs that start Stowage and wait for it.
+    say(&format!("listening on http://{address}"));
+    if !demo {
+        return;
+    }
+    let shown = if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() };
+    say(&format!(
+        "\nUpload API, REST API and delivery: http://{shown}\n\
+         Demo project: public key demopublickey, secret key demosecretkey\n\n\
+         curl    curl -F UPLOADCARE_PUB_KEY=demopublickey -F UPLOADCARE_STORE=auto -F file=@photo.jpg http://{shown}/base/\n\
+         client  new UploadClient({{ publicKey: 'demopublickey', baseURL: 'http://{shown}', baseCDN: 'http://{shown}' }})\n\
+         widget  <uc-config ctx-name=\"u\" pubkey=\"demopublickey\" base-url=\"http://{shown}\" cdn-cname=\"http://{shown}\"></uc-config>\n"
+    ));
+}
+
+async fn migrate(config: &Config) -> anyhow::Result<()> {
+    run::make_folder(&config.data_dir)?;
+    match Records::migrate(&config.database, &config.data_dir).await? {
+        0 => say("the records are up to date"),
+        applied => say(&format!("applied {applied} migration(s)")),
+    }
+    Ok(())
+}
+
+async fn janitor(config: &Config, dry_run: bool) -> anyhow::Result<()> {
+    let clock = Clock::machine();
+    let (records, blobs) = run::open_stores(config, &clock).await?;
+    let janitor = Janitor::new(records.clone(), blobs, clock, config.janitor.clone());
+    if dry_run {
+        let mut count = 0;
+        janitor
+            .explain(&mut |deletion| {
+                count += 1;
+                say(&deletion.to_string());
+            })
+            .await?;
+        say(&format!("{count} deletion(s) due; nothing was deleted"));
+    } else {
+        let mut report = janitor.tidy().await?;
+        report.add(janitor.sweep().await?);
+        say(&report.to_string());
+    }
+    records.close().await;
+    Ok(())
+}
+
+/// Asks `/health` of the configured address.
+fn healthcheck(config: &Config) -> anyhow::Result<()> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let listen = &config.server.listen;
+    let mut address: SocketAddr = std::net::ToSocketAddrs::to_socket_addrs(listen)
+        .with_context(|| format!("`server.listen` is `{listen}`"))?
+        .next()
+        .with_context(|| format!("`server.listen` is `{listen}`, which has no address"))?;
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).with_context(|| format!("nobody answers at {address}"))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.take(4096).read_to_string(&mut answer)?;
+    if answer.starts_with("HTTP/1.1 200") { Ok(()) } else { bail!("the server at {address} is not healthy") }
+}
+
+/// Every connection and every open blob takes a file descriptor, and the usual soft limit is 1,024.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
+    {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
+
+/// Prints a line; who closed our output does not want to read it.
+pub(crate) fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

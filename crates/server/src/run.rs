@@ -1,0 +1,127 @@
+//! Putting the rooms together: what `main` and tests both call.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::Context;
+use stowage_api::{Shared, State, TrustedProxies};
+use stowage_delivery::Delivery;
+use stowage_intake::Intake;
+use stowage_janitor::Janitor;
+use stowage_model::{Clock, Ids};
+use stowage_store::blobs::Blobs;
+use stowage_store::records::Records;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::listener;
+
+/// What a process does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// Serves, and works beside it: the only process of a small installation.
+    ServeAndWork,
+    /// Serves; another process works (`serve --no-worker`).
+    Serve,
+    /// Works: jobs and the janitor (`work`).
+    Work,
+}
+
+/// A running server or worker.
+pub struct Running {
+    address: Option<SocketAddr>,
+    stop: CancellationToken,
+    serving: Option<JoinHandle<()>>,
+    working: Option<JoinHandle<()>>,
+    janitor: Janitor,
+    records: Records,
+}
+
+impl Running {
+    /// Where the server listens; none for a worker.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// A janitor on its stores and its clock, to be driven by hand.
+    pub fn janitor(&self) -> Janitor {
+        self.janitor.clone()
+    }
+
+    /// Ends it: no new connections, requests under way finish within the drain time, then the records are closed.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        for task in [self.serving, self.working].into_iter().flatten() {
+            if let Err(crash) = task.await {
+                warn!(%crash, "a task of the server crashed");
+            }
+        }
+        self.records.close().await;
+    }
+}
+
+/// The two stores, opened as configured, with the declared projects in them.
+pub(crate) async fn open_stores(config: &Config, clock: &Clock) -> anyhow::Result<(Records, Blobs)> {
+    make_folder(&config.data_dir)?;
+    let records = open_records(config, clock).await?;
+    let blobs = Blobs::open(&config.blobs, &config.data_dir, config.durability).await?;
+    Ok((records, blobs))
+}
+
+/// The records alone, with the declared projects in them.
+pub(crate) async fn open_records(config: &Config, clock: &Clock) -> anyhow::Result<Records> {
+    make_folder(&config.data_dir)?;
+    let records = Records::open(&config.database, &config.data_dir, config.durability, clock.clone()).await?;
+    records.declare_projects(&config.declared_projects()?, clock.now()).await?;
+    Ok(records)
+}
+
+pub(crate) fn make_folder(folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| {
+        format!("cannot make the data folder {} (`data_dir`); name one that this user may write to", folder.display())
+    })
+}
+
+/// Starts a server or a worker and answers once it is ready.
+pub async fn start(config: Config, role: Role, clock: Clock, ids: Ids) -> anyhow::Result<Running> {
+    // Bound first: a taken port is the most common failure, and should not leave a data folder behind.
+    let listener = match role {
+        Role::Work => None,
+        Role::Serve | Role::ServeAndWork => Some(listener::bind(&config.server.listen).await?),
+    };
+    let address = listener.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?;
+    let (records, blobs) = open_stores(&config, &clock).await?;
+    let stop = CancellationToken::new();
+    let janitor = Janitor::new(records.clone(), blobs.clone(), clock.clone(), config.janitor.clone());
+    let working = (role != Role::Serve).then(|| tokio::spawn(janitor.clone().work(stop.clone())));
+    let serving = listener.map(|listener| {
+        let state = State::new(Shared {
+            intake: Intake::new(records.clone(), blobs.clone(), ids.clone()),
+            delivery: Delivery::new(&config.delivery, blobs.clone()),
+            records: records.clone(),
+            blobs,
+            clock,
+            ids,
+            uploads: config.uploads.clone(),
+            max_age: config.delivery.max_age,
+            body_timeout: config.server.body_timeout,
+            urls: config.urls.clone(),
+            trusted_proxies: TrustedProxies(config.server.trusted_proxies.clone()),
+        });
+        let front = stowage_api::service(state);
+        let (server, stop) = (config.server.clone(), stop.clone());
+        tokio::spawn(async move { listener::serve(listener, front, &server, stop).await })
+    });
+    if let Some(address) = address {
+        info!(%address, "serving");
+        if config.has_demo_project() && !address.ip().is_loopback() {
+            warn!(
+                "the demo project, whose secret key is public, can be reached from other machines: declare [[projects]] or set \
+                 demo_project = false"
+            );
+        }
+    }
+    Ok(Running { address, stop, serving, working, janitor, records })
+}

@@ -1,0 +1,152 @@
+//! Reaching a bucket: the client, the bucket itself, and whether the server gives back what it took.
+
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use aws_config::meta::region::RegionProviderChain;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+use aws_smithy_http_client::tls;
+use bytes::Bytes;
+
+use super::super::options::{Bucket, Checksums, OpenError, Options};
+use super::super::BlobStream;
+use super::{S3, is_missing, tell, upload};
+
+/// The region of servers that do not care, and the one in which buckets take no constraint.
+const DEFAULT_REGION: &str = "us-east-1";
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a server may think before it begins to answer.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Length of the probe: longer than one chunk of a signed stream, so that a server that keeps the chunks' frames is
+/// found out.
+const PROBE: usize = 70_000;
+
+/// A client for the bucket.
+pub(super) async fn client(bucket: &Bucket, options: &Options) -> Result<Client, OpenError> {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+        .build_https();
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http)
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard());
+    let region = bucket.region.clone().map(Region::new);
+    loader = match (&bucket.endpoint, region) {
+        (_, Some(region)) => loader.region(region),
+        // Servers of one's own have no regions; asking the cloud's metadata service for one would only delay the start.
+        (Some(_), None) => loader.region(Region::new(DEFAULT_REGION)),
+        (None, None) => loader.region(RegionProviderChain::default_provider().or_else(DEFAULT_REGION)),
+    };
+    loader = match (options.access_key_id.as_str(), options.secret_access_key.as_str()) {
+        ("", "") => loader,
+        ("", _) => return Err(OpenError::new("blobs.access_key_id: it is missing, but blobs.secret_access_key is set")),
+        (_, "") => return Err(OpenError::new("blobs.secret_access_key: it is missing, but blobs.access_key_id is set")),
+        (id, secret) => loader.credentials_provider(Credentials::new(id, secret, None, None, "configuration")),
+    };
+    if let Some(endpoint) = &bucket.endpoint {
+        loader = loader.endpoint_url(endpoint);
+    }
+    let shared = loader.load().await;
+    let custom = shared.endpoint_url().is_some();
+    let mut config = aws_sdk_s3::config::Builder::from(&shared).force_path_style(bucket.path_style.unwrap_or(custom));
+    let always = match options.checksums {
+        Checksums::Auto => !custom,
+        Checksums::Always => true,
+        Checksums::WhenRequired => false,
+    };
+    config = if always {
+        config
+            .request_checksum_calculation(RequestChecksumCalculation::WhenSupported)
+            .response_checksum_validation(ResponseChecksumValidation::WhenSupported)
+    } else {
+        config
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+    };
+    Ok(Client::from_conf(config.build()))
+}
+
+impl S3 {
+    /// Makes sure that the bucket exists and may be used.
+    pub(super) async fn find_bucket(&self, region: Option<&str>) -> Result<(), OpenError> {
+        let Err(error) = self.client.head_bucket().bucket(&self.bucket).send().await else { return Ok(()) };
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        match status {
+            Some(404) => self.make_bucket(region).await,
+            Some(403) => Err(self.refuse(
+                "access is denied; check blobs.access_key_id, blobs.secret_access_key and what they may do \
+                 (list the bucket; get, put and delete objects)",
+            )),
+            Some(301 | 307 | 400) => Err(self.refuse("it answers from another region; add region=NAME to the URL")),
+            _ => Err(self.refuse(tell("asking for it", &error))),
+        }
+    }
+
+    async fn make_bucket(&self, region: Option<&str>) -> Result<(), OpenError> {
+        let place = region.filter(|region| *region != DEFAULT_REGION).map(|region| {
+            CreateBucketConfiguration::builder().location_constraint(BucketLocationConstraint::from(region)).build()
+        });
+        let made =
+            self.client.create_bucket().bucket(&self.bucket).set_create_bucket_configuration(place).send().await;
+        match made {
+            Ok(_) => {
+                tracing::info!(bucket = self.bucket, "the bucket did not exist and has been made");
+                Ok(())
+            }
+            // Another process was quicker.
+            Err(error) if error.code() == Some("BucketAlreadyOwnedByYou") => Ok(()),
+            Err(error) => Err(self.refuse(tell("it does not exist, and making it", &error))),
+        }
+    }
+
+    /// Some servers store signed streams with the signatures inside and say nothing: better found now than by users.
+    pub(super) async fn check_honesty(&self) -> Result<(), OpenError> {
+        let id = self.spool.new_id();
+        let object = format!("{}.probe-{}", self.prefix, id.simple());
+        let sent: Bytes = id.as_bytes().iter().copied().cycle().take(PROBE).collect::<Vec<u8>>().into();
+        let body = {
+            let sent = sent.clone();
+            upload::body(PROBE as u64, move || BlobStream::of(sent.clone()))
+        };
+        let put = self.client.put_object().bucket(&self.bucket).key(&object).content_length(PROBE as i64).body(body);
+        put.send().await.map_err(|error| {
+            let hint = "; if the server knows no checksums, set blobs.checksums to \"when_required\"";
+            self.refuse(format!("{}{hint}", tell("writing a probe", &error)))
+        })?;
+        let back = self.client.get_object().bucket(&self.bucket).key(&object).send().await;
+        let back = match back {
+            Ok(answer) => answer.body.collect().await.map(|body| body.into_bytes()).map_err(|error| error.to_string()),
+            Err(error) => Err(tell("reading the probe", &error).to_string()),
+        };
+        let removed = self.client.delete_object().bucket(&self.bucket).key(&object).send().await;
+        match back {
+            Ok(bytes) if bytes == sent => {}
+            Ok(bytes) => {
+                return Err(self.refuse(format!(
+                    "the server gave back {} bytes of a probe of {PROBE}, or others than were sent: it does not understand \
+                     signed streams; set blobs.checksums to \"when_required\" or use another server",
+                    bytes.len()
+                )));
+            }
+            Err(error) => return Err(self.refuse(error)),
+        }
+        match removed {
+            Err(error) if !is_missing(&error) => Err(self.refuse(tell("deleting the probe", &error))),
+            _ => Ok(()),
+        }
+    }
+
+    fn refuse(&self, what: impl std::fmt::Display) -> OpenError {
+        OpenError::new(format!("blobs.url: bucket {}: {what}", self.bucket))
+    }
+}

@@ -1,0 +1,219 @@
+//! Blobs in a bucket. Drafts wait in a local folder, so that a refused upload never touches the bucket.
+
+mod connect;
+mod download;
+mod upload;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Config;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::primitives::DateTime;
+use tracing::debug;
+use uuid::Uuid;
+
+use super::key::{Key, name};
+use super::options::{Bucket, OpenError, Options};
+use super::spool::{Spool, blocking};
+use super::{BlobError, Cursor, Freed, Inventory, Stored};
+
+/// How long the probe of [`S3::ready`] may take.
+const READY_WITHIN: Duration = Duration::from_secs(5);
+
+/// How many keys a page of the inventory has at most.
+const PAGE: i32 = 1000;
+
+/// The store.
+pub(super) struct S3 {
+    client: Client,
+    bucket: String,
+    prefix: String,
+    spool: Arc<Spool>,
+}
+
+impl S3 {
+    /// Opens the store, and makes the bucket when it is missing.
+    pub(super) async fn open(bucket: Bucket, options: &Options, data_dir: &Path) -> Result<Self, OpenError> {
+        let folder = data_dir.join("spool");
+        let reserve = options.reserve;
+        let spool = blocking(move || Ok(Spool::open(folder, reserve)?)).await.map_err(|error| {
+            OpenError::new(format!("data_dir: the folder for unfinished uploads cannot be used: {error}"))
+        })?;
+        let client = connect::client(&bucket, options).await?;
+        let custom = bucket.endpoint.is_some();
+        let store = Self { client, bucket: bucket.name, prefix: bucket.prefix, spool };
+        store.find_bucket(bucket.region.as_deref()).await?;
+        if custom {
+            store.check_honesty().await?;
+        }
+        Ok(store)
+    }
+
+    pub(super) fn spool(&self) -> &Arc<Spool> {
+        &self.spool
+    }
+
+    fn object(&self, id: Uuid) -> String {
+        format!("{}{}", self.prefix, id.simple())
+    }
+
+    /// The id of an object that this store may have written.
+    fn ours(&self, object: &str) -> Option<Uuid> {
+        object.strip_prefix(&self.prefix).and_then(name)
+    }
+
+    /// Deletes a blob.
+    pub(super) async fn delete(&self, id: Uuid) -> Result<(), BlobError> {
+        let deleted = self.client.delete_object().bucket(&self.bucket).key(self.object(id)).send().await;
+        match deleted {
+            Ok(_) => Ok(()),
+            Err(error) if is_missing(&error) => Ok(()),
+            Err(error) => Err(tell("deleting", &error)),
+        }
+    }
+
+    /// Fails where the bucket does not answer soon.
+    pub(super) async fn ready(&self) -> Result<(), BlobError> {
+        let timeouts = TimeoutConfig::builder().operation_timeout(READY_WITHIN).build();
+        let hurry = Config::builder().timeout_config(timeouts);
+        let head = self.client.head_bucket().bucket(&self.bucket).customize().config_override(hurry).send().await;
+        head.map(drop).map_err(|error| tell("asking for the bucket", &error))
+    }
+
+    /// A page of the bucket; whatever has a name that is not ours is passed over.
+    pub(super) async fn inventory(&self, after: Option<&Cursor>, grace: Duration) -> Result<Inventory, BlobError> {
+        let listing = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(&self.prefix)
+            .max_keys(PAGE)
+            .set_start_after(after.map(|cursor| cursor.0.clone()))
+            .send()
+            .await
+            .map_err(|error| tell("listing", &error))?;
+        let mut page = Inventory::default();
+        for object in listing.contents() {
+            let Some(id) = object.key().and_then(|key| self.ours(key)) else { continue };
+            if object.last_modified().is_some_and(|written| age(written) >= grace) {
+                let size = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
+                page.items.push(Stored::Blob { key: Key::Loose(id).text(), size });
+            }
+        }
+        if listing.is_truncated() == Some(true) {
+            page.next = listing.contents().last().and_then(|object| object.key()).map(|key| Cursor(key.to_owned()));
+        }
+        Ok(page)
+    }
+
+    /// Aborts what dead processes have left of uploads in parts.
+    pub(super) async fn sweep_uploads(&self, grace: Duration, dry_run: bool) -> Result<Freed, BlobError> {
+        let mut freed = Freed::default();
+        let (mut key_marker, mut upload_marker) = (None, None);
+        loop {
+            let page = self
+                .client
+                .list_multipart_uploads()
+                .bucket(&self.bucket)
+                .prefix(&self.prefix)
+                .set_key_marker(key_marker.take())
+                .set_upload_id_marker(upload_marker.take())
+                .send()
+                .await;
+            let page = match page {
+                Ok(page) => page,
+                Err(error) if error.code() == Some("NotImplemented") => {
+                    debug!("this S3 server cannot list unfinished uploads");
+                    return Ok(freed);
+                }
+                Err(error) => return Err(tell("listing unfinished uploads", &error)),
+            };
+            for upload in page.uploads() {
+                let (Some(key), Some(upload_id)) = (upload.key(), upload.upload_id()) else { continue };
+                if self.ours(key).is_none() || upload.initiated().is_none_or(|begun| age(begun) < grace) {
+                    continue;
+                }
+                if !dry_run {
+                    let abort = self.client.abort_multipart_upload().bucket(&self.bucket).key(key).upload_id(upload_id);
+                    match abort.send().await {
+                        Err(error) if !is_missing(&error) => {
+                            return Err(tell("aborting an unfinished upload", &error));
+                        }
+                        _ => {}
+                    }
+                }
+                freed.add(0);
+            }
+            key_marker = page.next_key_marker().map(str::to_owned);
+            upload_marker = page.next_upload_id_marker().map(str::to_owned);
+            if page.is_truncated() != Some(true) || key_marker.is_none() {
+                return Ok(freed);
+            }
+        }
+    }
+}
+
+/// How long ago a moment was, by the machine's clock.
+fn age(moment: &DateTime) -> Duration {
+    let now = stowage_model::clock::machine_now().micros();
+    let then = i64::try_from(moment.as_nanos() / 1000).unwrap_or(i64::MAX);
+    Duration::from_micros(u64::try_from(now.saturating_sub(then)).unwrap_or(0))
+}
+
+/// An error of the client.
+type Failure<E> = SdkError<E, aws_sdk_s3::config::http::HttpResponse>;
+
+/// Whether the server says that there is no such thing.
+fn is_missing<E: ProvideErrorMetadata>(error: &Failure<E>) -> bool {
+    matches!(error.code(), Some("NoSuchKey" | "NotFound" | "NoSuchUpload"))
+        || error.raw_response().is_some_and(|response| response.status().as_u16() == 404 && error.code().is_none())
+}
+
+/// What went wrong, without headers and bodies: those may carry keys.
+fn tell<E>(doing: &str, error: &Failure<E>) -> BlobError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let mut text = format!("{doing} failed: ");
+    match error.raw_response() {
+        Some(response) => {
+            text.push_str(&format!("status {}", response.status().as_u16()));
+            for part in [error.code(), error.message()].into_iter().flatten() {
+                text.push_str(", ");
+                text.push_str(part);
+            }
+            if let Some(id) = response.headers().get("x-amz-request-id") {
+                text.push_str(&format!(" (request {id})"));
+            }
+        }
+        None => text.push_str(&causes(error)),
+    }
+    BlobError::S3(text)
+}
+
+/// An error and what caused it, in one line.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+fn into_io(error: BlobError) -> io::Error {
+    match error {
+        BlobError::Io(error) => error,
+        other => io::Error::other(other),
+    }
+}

@@ -1,0 +1,207 @@
+//! Pools, migrations, and the macros that write each query once for both engines.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+
+use super::{OpenError, Options};
+use crate::Durability;
+
+static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
+
+/// How long a writer waits for another process that holds the SQLite file.
+const BUSY: Duration = Duration::from_secs(10);
+
+#[derive(Clone)]
+pub(super) enum Engine {
+    /// One connection writes, others read: inside a process nobody ever waits for a lock of the file.
+    Sqlite {
+        write: SqlitePool,
+        read: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+/// Runs an expression with `$pool` bound to a pool that may read.
+macro_rules! read {
+    ($engine:expr, $pool:ident => $body:expr) => {
+        match $engine {
+            $crate::records::engine::Engine::Sqlite { read: $pool, .. } => $body,
+            $crate::records::engine::Engine::Postgres($pool) => $body,
+        }
+    };
+}
+
+/// Runs an expression with `$pool` bound to the pool that may write.
+macro_rules! write {
+    ($engine:expr, $pool:ident => $body:expr) => {
+        match $engine {
+            $crate::records::engine::Engine::Sqlite { write: $pool, .. } => $body,
+            $crate::records::engine::Engine::Postgres($pool) => $body,
+        }
+    };
+}
+
+/// Runs an expression with `$tx` bound to a transaction that writes; the expression commits it. `$sqlite` and `$postgres`
+/// are the two dialects of the query that differs.
+macro_rules! transaction {
+    ($engine:expr, $tx:ident => $body:expr) => {
+        match $engine {
+            $crate::records::engine::Engine::Sqlite { write, .. } => {
+                // Immediate: a transaction that reads before it writes would otherwise fail when another process wrote.
+                let mut $tx = write.begin_with("BEGIN IMMEDIATE").await?;
+                $body
+            }
+            $crate::records::engine::Engine::Postgres(pool) => {
+                let mut $tx = pool.begin().await?;
+                $body
+            }
+        }
+    };
+}
+
+pub(super) use {read, transaction, write};
+
+impl Engine {
+    pub(super) async fn open(options: &Options, data_dir: &Path, durability: Durability) -> Result<Self, OpenError> {
+        let url = options.url.as_str();
+        if url.is_empty() {
+            let connect = SqliteConnectOptions::new().filename(data_dir.join("stowage.sqlite"));
+            Self::open_sqlite(connect, options, durability, "the data folder").await
+        } else if url.starts_with("sqlite:") {
+            let connect = SqliteConnectOptions::from_str(url)
+                .map_err(|source| OpenError::Connect { at: url.to_owned(), source })?;
+            Self::open_sqlite(connect, options, durability, url).await
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Self::open_postgres(url, options, durability).await
+        } else {
+            Err(OpenError::Url(without_password(url)))
+        }
+    }
+
+    async fn open_sqlite(
+        connect: SqliteConnectOptions,
+        options: &Options,
+        durability: Durability,
+        at: &str,
+    ) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::Connect { at: at.to_owned(), source };
+        let synchronous = match durability {
+            Durability::Full => SqliteSynchronous::Full,
+            Durability::Relaxed => SqliteSynchronous::Normal,
+        };
+        let connect = connect
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(synchronous)
+            .busy_timeout(BUSY)
+            .foreign_keys(true);
+        // The writer comes first: it creates the file and turns it to WAL, which readers cannot.
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(connect.clone())
+            .await
+            .map_err(failed)?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(options.max_connections.max(1))
+            .connect_lazy_with(connect.read_only(true).create_if_missing(false));
+        Ok(Self::Sqlite { write, read })
+    }
+
+    async fn open_postgres(url: &str, options: &Options, durability: Durability) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::Connect { at: without_password(url), source };
+        let mut connect = PgConnectOptions::from_str(url).map_err(failed)?.application_name("stowage");
+        if durability == Durability::Relaxed {
+            connect = connect.options([("synchronous_commit", "off")]);
+        }
+        let pool = PgPoolOptions::new()
+            .max_connections(options.max_connections.max(2))
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(connect)
+            .await
+            .map_err(failed)?;
+        Ok(Self::Postgres(pool))
+    }
+
+    pub(super) async fn migrate(&self) -> Result<(), OpenError> {
+        match self {
+            Self::Sqlite { write, .. } => SQLITE.run(write).await?,
+            Self::Postgres(pool) => POSTGRES.run(pool).await?,
+        }
+        Ok(())
+    }
+
+    /// How many migrations this program knows that the database lacks.
+    pub(super) async fn pending_migrations(&self) -> Result<usize, OpenError> {
+        let known = match self {
+            Self::Sqlite { .. } => &SQLITE,
+            Self::Postgres(_) => &POSTGRES,
+        };
+        let exists = match self {
+            Self::Sqlite { write, .. } => {
+                sqlx::query_scalar("SELECT count(*) > 0 FROM sqlite_master WHERE name = '_sqlx_migrations'")
+                    .fetch_one(write)
+                    .await
+            }
+            Self::Postgres(pool) => {
+                sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(pool).await
+            }
+        };
+        let failed = |source| OpenError::Connect { at: "the open database".to_owned(), source };
+        let applied: i64 = if exists.map_err(failed)? {
+            let sql = "SELECT count(*) FROM _sqlx_migrations WHERE success";
+            write!(self, pool => sqlx::query_scalar(sql).fetch_one(pool).await).map_err(failed)?
+        } else {
+            0
+        };
+        Ok(known.iter().count().saturating_sub(usize::try_from(applied).unwrap_or(0)))
+    }
+
+    pub(super) async fn close(&self) {
+        match self {
+            Self::Sqlite { write, read } => {
+                read.close().await;
+                write.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// The URL with `***` in the place of a password, for messages.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    match authority.rsplit_once('@') {
+        Some((user, host)) => {
+            let user = user.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}:***@{host}{path}")
+        }
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_do_not_get_into_messages() {
+        assert_eq!(without_password("postgres://me:s3cret@db:5432/x"), "postgres://me:***@db:5432/x");
+        assert_eq!(without_password("mysql://me:p@ss@db/x"), "mysql://me:***@db/x");
+        assert_eq!(without_password("nonsense"), "nonsense");
+    }
+
+    #[test]
+    fn both_engines_have_the_same_migrations() {
+        let names = |m: &Migrator| m.iter().map(|m| (m.version, m.description.clone())).collect::<Vec<_>>();
+        assert_eq!(names(&SQLITE), names(&POSTGRES));
+    }
+}

@@ -1,0 +1,106 @@
+//! Looking up files.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use quick_cache::sync::Cache;
+use sqlx::FromRow;
+use sqlx::types::Json;
+use stowage_model::{BlobKey, ContentInfo, File, FileId, FileName, Metadata, ProjectId, Tags, Timestamp};
+use uuid::Uuid;
+
+use super::engine::read;
+use super::{HOT_FOR, Records, RecordsError};
+
+/// How many files the process remembers.
+const HOT_FILES: usize = 4096;
+
+pub(super) struct HotFiles {
+    cache: Cache<FileId, (Instant, Arc<File>)>,
+    /// Counts changes, so that a file that was read before a change is not remembered after it.
+    changes: AtomicU64,
+}
+
+impl HotFiles {
+    pub(super) fn new() -> Self {
+        Self { cache: Cache::new(HOT_FILES), changes: AtomicU64::new(0) }
+    }
+
+    /// To be called after the change of a file is committed.
+    pub(super) fn forget(&self, id: FileId) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        self.cache.remove(&id);
+    }
+}
+
+#[derive(FromRow)]
+pub(super) struct FileRow {
+    id: Uuid,
+    project: i64,
+    uploaded_at: i64,
+    stored_at: Option<i64>,
+    removed_at: Option<i64>,
+    blob: Option<String>,
+    size: i64,
+    etag: String,
+    name: String,
+    mime_type: String,
+    is_image: bool,
+    content: Json<ContentInfo>,
+    metadata: Json<Metadata>,
+    tags: Json<Tags>,
+}
+
+impl From<FileRow> for File {
+    fn from(row: FileRow) -> Self {
+        Self {
+            id: FileId(row.id),
+            project: ProjectId(row.project),
+            uploaded_at: Timestamp(row.uploaded_at),
+            stored_at: row.stored_at.map(Timestamp),
+            removed_at: row.removed_at.map(Timestamp),
+            blob: row.blob.map(BlobKey),
+            size: u64::try_from(row.size).unwrap_or(0),
+            etag: row.etag,
+            name: FileName::new(&row.name),
+            mime_type: row.mime_type,
+            is_image: row.is_image,
+            content: row.content.0,
+            metadata: row.metadata.0,
+            tags: row.tags.0,
+        }
+    }
+}
+
+impl Records {
+    /// A file, removed or not, as it is now.
+    pub async fn file(&self, id: FileId) -> Result<Option<File>, RecordsError> {
+        const SQL: &str = "SELECT id, project, uploaded_at, stored_at, removed_at, blob, size, etag, name, mime_type, \
+             is_image, content, metadata, tags FROM files WHERE id = $1";
+        let row: Option<FileRow> =
+            read!(self.engine(), pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await)?;
+        Ok(row.map(File::from))
+    }
+
+    /// A file, removed or not, for delivery: a change made by another process may go unseen for [`HOT_FOR`].
+    pub async fn hot_file(&self, id: FileId) -> Result<Option<Arc<File>>, RecordsError> {
+        let hot = &self.inner.files;
+        if let Some((since, file)) = hot.cache.get(&id)
+            && since.elapsed() < HOT_FOR
+        {
+            return Ok(Some(file));
+        }
+        let changes = hot.changes.load(Ordering::SeqCst);
+        let Some(file) = self.file(id).await? else {
+            hot.cache.remove(&id);
+            return Ok(None);
+        };
+        let file = Arc::new(file);
+        hot.cache.insert(id, (Instant::now(), Arc::clone(&file)));
+        if hot.changes.load(Ordering::SeqCst) != changes {
+            hot.cache.remove(&id);
+        }
+        Ok(Some(file))
+    }
+}

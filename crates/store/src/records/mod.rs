@@ -1,0 +1,142 @@
+//! The records: projects, files, and blobs that wait for deletion. One method per question that the product asks; the
+//! SQL stands next to the method that asks it, once where both dialects agree and side by side where they differ.
+
+mod engine;
+mod files;
+mod intake;
+mod projects;
+mod upkeep;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use stowage_model::Clock;
+
+use crate::Durability;
+use engine::Engine;
+pub use intake::AddError;
+pub use projects::{CreateError, Declared};
+
+/// How long another process's change may go unseen by [`Records::hot_file`] and the look-ups of projects.
+/// Changes made through this process are seen at once.
+pub const HOT_FOR: Duration = Duration::from_secs(1);
+
+/// `[database]` of the configuration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// `sqlite://PATH`, `postgres://…`, or empty for SQLite in the data folder.
+    pub url: String,
+    /// The most connections to Postgres, or the most readers of SQLite.
+    pub max_connections: u32,
+    /// Whether pending migrations are applied at start.
+    pub migrate: bool,
+}
+
+/// The records. Cheap to clone; all clones share connections, caches and the one writer.
+#[derive(Clone)]
+pub struct Records {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Engine,
+    files: files::HotFiles,
+    projects: projects::HotProjects,
+    intake: intake::Intake,
+}
+
+/// Why the records could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordsError {
+    /// The disk under the database is full.
+    #[error("no space left for records")]
+    NoSpace,
+    /// The database refused or went away.
+    #[error("database: {0}")]
+    Database(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for RecordsError {
+    fn from(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(|e| e.code()).map(|c| c.into_owned());
+        match code.as_deref() {
+            // SQLITE_FULL, and disk_full of Postgres.
+            Some("13" | "53100") => Self::NoSpace,
+            _ => Self::Database(error),
+        }
+    }
+}
+
+/// Why the records could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL is none of the two known kinds.
+    #[error("database.url is `{0}`, but it must begin with `sqlite://` or `postgres://`")]
+    Url(String),
+    /// The database could not be reached or opened.
+    #[error("cannot open the records at {at}: {source}. Check database.url and that the database is up and writable.")]
+    Connect {
+        /// The URL without its password.
+        at: String,
+        /// What the driver said.
+        source: sqlx::Error,
+    },
+    /// A migration failed.
+    #[error("cannot migrate the records: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// Migrations are pending and must not be applied here.
+    #[error("the records lack {0} migration(s) and database.migrate is off; run `stowage migrate` first")]
+    Pending(usize),
+}
+
+impl Records {
+    /// Opens the records, and brings them up to date where the options say so.
+    pub async fn open(
+        options: &Options,
+        data_dir: &Path,
+        durability: Durability,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
+        let engine = Engine::open(options, data_dir, durability).await?;
+        if options.migrate {
+            engine.migrate().await?;
+        }
+        let pending = engine.pending_migrations().await?;
+        if pending > 0 {
+            return Err(OpenError::Pending(pending));
+        }
+        let intake = intake::Intake::start(engine.clone(), clock);
+        let inner = Inner { engine, files: files::HotFiles::new(), projects: projects::HotProjects::new(), intake };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Applies pending migrations and says how many there were.
+    pub async fn migrate(options: &Options, data_dir: &Path) -> Result<usize, OpenError> {
+        let engine = Engine::open(options, data_dir, Durability::Full).await?;
+        let pending = engine.pending_migrations().await?;
+        engine.migrate().await?;
+        engine.close().await;
+        Ok(pending)
+    }
+
+    /// Whether the records answer and have every migration that this program knows.
+    pub async fn ready(&self) -> Result<bool, RecordsError> {
+        match self.inner.engine.pending_migrations().await {
+            Ok(pending) => Ok(pending == 0),
+            Err(OpenError::Connect { source, .. }) => Err(source.into()),
+            Err(other) => Err(RecordsError::Database(sqlx::Error::Configuration(other.to_string().into()))),
+        }
+    }
+
+    /// Writes what is queued and closes every connection.
+    pub async fn close(&self) {
+        self.inner.engine.close().await;
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.inner.engine
+    }
+}

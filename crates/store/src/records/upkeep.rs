@@ -1,0 +1,139 @@
+//! What the janitor asks: what is due, what nobody needs any more, and which blobs are known.
+
+use std::collections::HashSet;
+
+use stowage_model::{BlobKey, FileId, Timestamp};
+use uuid::Uuid;
+
+use super::engine::{Engine, read, transaction, write};
+use super::{Records, RecordsError};
+
+/// A temporary file whose time is over.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Expired {
+    /// Its id.
+    pub id: FileId,
+    /// When it was uploaded.
+    pub uploaded_at: Timestamp,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+impl Records {
+    /// Up to `limit` files that are neither stored nor removed and were uploaded before `cutoff`, oldest first.
+    pub async fn expired_files(&self, cutoff: Timestamp, limit: u32) -> Result<Vec<Expired>, RecordsError> {
+        const SQL: &str = "SELECT id, uploaded_at, size FROM files \
+             WHERE stored_at IS NULL AND removed_at IS NULL AND uploaded_at < $1 ORDER BY uploaded_at LIMIT $2";
+        let rows: Vec<(Uuid, i64, i64)> = read!(self.engine(), pool => {
+            sqlx::query_as(SQL).bind(cutoff.0).bind(i64::from(limit)).fetch_all(pool).await
+        })?;
+        let expired = |(id, uploaded_at, size)| Expired {
+            id: FileId(id),
+            uploaded_at: Timestamp(uploaded_at),
+            size: u64::try_from(size).unwrap_or(0),
+        };
+        Ok(rows.into_iter().map(expired).collect())
+    }
+
+    /// Marks up to `limit` temporary files that were uploaded before `cutoff` as removed and lets go of their blobs, in
+    /// one transaction. Several nodes may ask at once: each file is answered to one of them.
+    pub async fn expire_files(
+        &self,
+        cutoff: Timestamp,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<FileId>, RecordsError> {
+        const DUE_SQLITE: &str = "SELECT id, blob FROM files \
+             WHERE stored_at IS NULL AND removed_at IS NULL AND uploaded_at < $1 ORDER BY uploaded_at LIMIT $2";
+        const DUE_POSTGRES: &str = "SELECT id, blob FROM files \
+             WHERE stored_at IS NULL AND removed_at IS NULL AND uploaded_at < $1 ORDER BY uploaded_at LIMIT $2 \
+             FOR UPDATE SKIP LOCKED";
+        const REMOVE: &str = "UPDATE files SET removed_at = $2, blob = NULL WHERE id = $1";
+        const DISCARD: &str = "INSERT INTO garbage (blob, since) VALUES ($1, $2) ON CONFLICT (blob) DO NOTHING";
+        let sql = match self.engine() {
+            Engine::Sqlite { .. } => DUE_SQLITE,
+            Engine::Postgres(_) => DUE_POSTGRES,
+        };
+        let due: Vec<(Uuid, Option<String>)> = transaction!(self.engine(), tx => {
+            let due = sqlx::query_as(sql).bind(cutoff.0).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
+            for (id, blob) in &due {
+                let (id, blob): (&Uuid, &Option<String>) = (id, blob);
+                sqlx::query(REMOVE).bind(id).bind(now.0).execute(&mut *tx).await?;
+                if let Some(blob) = blob {
+                    sqlx::query(DISCARD).bind(blob).bind(now.0).execute(&mut *tx).await?;
+                }
+            }
+            tx.commit().await?;
+            due
+        });
+        let ids: Vec<FileId> = due.into_iter().map(|(id, _)| FileId(id)).collect();
+        for id in &ids {
+            self.inner.files.forget(*id);
+        }
+        Ok(ids)
+    }
+
+    /// Up to `limit` blobs that wait for deletion, oldest first.
+    pub async fn garbage(&self, limit: u32) -> Result<Vec<BlobKey>, RecordsError> {
+        const SQL: &str = "SELECT blob FROM garbage ORDER BY since, blob LIMIT $1";
+        let blobs: Vec<String> =
+            read!(self.engine(), pool => sqlx::query_scalar(SQL).bind(i64::from(limit)).fetch_all(pool).await)?;
+        Ok(blobs.into_iter().map(BlobKey).collect())
+    }
+
+    /// Forgets blobs that have been deleted.
+    pub async fn forget_garbage(&self, blobs: &[BlobKey]) -> Result<(), RecordsError> {
+        const SQL: &str = "DELETE FROM garbage WHERE blob = $1";
+        transaction!(self.engine(), tx => {
+            for blob in blobs {
+                sqlx::query(SQL).bind(&blob.0).execute(&mut *tx).await?;
+            }
+            tx.commit().await?;
+        });
+        Ok(())
+    }
+
+    /// Deletes up to `limit` records of files that were removed before `cutoff` and whose blobs are gone; answers how many.
+    pub async fn purge_removed(&self, cutoff: Timestamp, limit: u32) -> Result<u64, RecordsError> {
+        const SQL: &str = "DELETE FROM files WHERE id IN \
+             (SELECT id FROM files WHERE removed_at < $1 AND blob IS NULL ORDER BY removed_at LIMIT $2)";
+        Ok(write!(self.engine(), pool => {
+            sqlx::query(SQL).bind(cutoff.0).bind(i64::from(limit)).execute(pool).await.map(|done| done.rows_affected())
+        })?)
+    }
+
+    /// How many records [`Records::purge_removed`] would delete.
+    pub async fn purgeable(&self, cutoff: Timestamp) -> Result<u64, RecordsError> {
+        const SQL: &str = "SELECT count(*) FROM files WHERE removed_at < $1 AND blob IS NULL";
+        let count: i64 = read!(self.engine(), pool => sqlx::query_scalar(SQL).bind(cutoff.0).fetch_one(pool).await)?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// Which of these blobs belong to a file.
+    pub async fn known_blobs(&self, blobs: &[BlobKey]) -> Result<HashSet<BlobKey>, RecordsError> {
+        const SQLITE: &str = "SELECT blob FROM files WHERE blob IN (SELECT value FROM json_each($1))";
+        const POSTGRES: &str = "SELECT blob FROM files WHERE blob IN (SELECT jsonb_array_elements_text($1::jsonb))";
+        let sql = match self.engine() {
+            Engine::Sqlite { .. } => SQLITE,
+            Engine::Postgres(_) => POSTGRES,
+        };
+        let keys = serde_json::json!(blobs).to_string();
+        // Asked of the writer: a reader of SQLite sees the same, but a node behind must not judge what is an orphan.
+        let known: Vec<String> =
+            write!(self.engine(), pool => sqlx::query_scalar(sql).bind(keys).fetch_all(pool).await)?;
+        Ok(known.into_iter().map(BlobKey).collect())
+    }
+
+    /// Every blob that belongs to a file and whose key begins with `prefix`, which must end in an ASCII character.
+    pub async fn blobs_with_prefix(&self, prefix: &str) -> Result<Vec<BlobKey>, RecordsError> {
+        const SQL: &str = "SELECT blob FROM files WHERE blob >= $1 AND blob < $2 ORDER BY blob";
+        let mut end = prefix.to_owned();
+        if let Some(last) = end.pop() {
+            end.push(char::from_u32(u32::from(last) + 1).unwrap_or(char::MAX));
+        }
+        let blobs: Vec<String> = write!(self.engine(), pool => {
+            sqlx::query_scalar(SQL).bind(prefix).bind(end).fetch_all(pool).await
+        })?;
+        Ok(blobs.into_iter().map(BlobKey).collect())
+    }
+}

@@ -1,0 +1,97 @@
+//! The commands of the executable.
+
+use crate::stowage::Place;
+
+async fn complaint(place: &Place, arguments: &[&str]) -> String {
+    let output = place.run(arguments).await;
+    assert!(!output.status.success(), "{arguments:?} should have failed");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[tokio::test]
+async fn health_is_checked_from_outside() {
+    let place = Place::new().await;
+    let server = place.serve(&[]).await;
+    let port = server.base.rsplit(':').next().unwrap().to_owned();
+    let listen = format!("0.0.0.0:{port}");
+    let asking = Place::with(&[("STOWAGE_SERVER__LISTEN", &listen)]).await;
+    asking.print(&["healthcheck"]).await;
+    server.kill().await;
+    assert!(complaint(&asking, &["healthcheck"]).await.contains("nobody answers"));
+}
+
+#[tokio::test]
+async fn the_configuration_is_checked() {
+    let place = Place::with(&[("STOWAGE_BLOBS__SECRET_ACCESS_KEY", "s3cr3t")]).await;
+    let shown = place.print(&["check-config"]).await;
+    assert!(shown.contains("127.0.0.1:8080") && !shown.contains("s3cr3t"), "{shown}");
+    assert!(!place.data().exists(), "checking leaves nothing behind");
+    let wrong = Place::with(&[("STOWAGE_SERVER__LISTN", "x")]).await;
+    let message = complaint(&wrong, &["check-config"]).await;
+    assert!(message.contains("server.listn") && message.contains("STOWAGE_SERVER__LISTN"), "{message}");
+    let database = Place::with(&[("STOWAGE_DATABASE__URL", "mysql://u:p4ss@h/d")]).await;
+    let message = complaint(&database, &["serve"]).await;
+    assert!(message.contains("database.url") && !message.contains("p4ss"), "{message}");
+    let missing = complaint(&place, &["serve", "--config", "/nowhere.toml"]).await;
+    assert!(missing.contains("/nowhere.toml"), "{missing}");
+    let taken = place.serve(&[]).await;
+    let address = taken.base.trim_start_matches("http://");
+    let message = complaint(&Place::new().await, &["serve", "--listen", address]).await;
+    assert!(message.contains("server.listen") && message.contains("Port 0"), "{message}");
+}
+
+#[tokio::test]
+async fn migrations_may_be_applied_apart() {
+    let place = Place::with(&[("STOWAGE_DATABASE__MIGRATE", "false")]).await;
+    assert!(complaint(&place, &["serve", "--listen", "127.0.0.1:0"]).await.contains("stowage migrate"));
+    assert!(place.print(&["migrate"]).await.contains("applied"));
+    assert!(place.print(&["migrate"]).await.contains("up to date"));
+    place.serve(&[]).await.upload("a", b"x".to_vec(), "1").await.unwrap();
+}
+
+#[tokio::test]
+async fn projects_are_managed_while_the_server_runs() {
+    let place = Place::new().await;
+    let server = place.serve(&[]).await;
+    let made = place.print(&["project", "create", "--set", "autostore=false", "--set", "name=Mine"]).await;
+    let word = |line: usize| made.lines().nth(line).unwrap().split_whitespace().last().unwrap().to_owned();
+    let (key, secret) = (word(0), word(1));
+    let upload = || async {
+        let part = reqwest::multipart::Part::bytes(b"x".to_vec()).file_name("a");
+        let form = reqwest::multipart::Form::new().text("UPLOADCARE_PUB_KEY", key.clone()).part("file", part);
+        let answer = server.http.post(server.url("/base/")).multipart(form).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    crate::stowage::until("the server knows the new project", || async { upload().await.0 == 200 }).await;
+    let list = place.print(&["project", "list"]).await;
+    assert!(list.contains(&key) && list.contains("autostore = false") && list.contains("demopublickey"), "{list}");
+    assert!(!list.contains(&secret) && !place.print(&["project", "list", "--json"]).await.contains(&secret));
+    place.print(&["project", "update", &key, "--set", "account_state=blocked"]).await;
+    crate::stowage::until("the project is blocked", || async { upload().await.1 == "Account has been blocked." }).await;
+    let added = place.print(&["project", "keys", &key, "--add"]).await;
+    assert_eq!(place.print(&["project", "keys", &key]).await, format!("{secret}\n{added}"));
+    place.print(&["project", "keys", &key, "--remove", &secret]).await;
+    assert_eq!(place.print(&["project", "keys", &key]).await, added);
+    for (arguments, wanted) in [
+        (&["project", "update", "demopublickey", "--set", "autostore=false"][..], "configuration"),
+        (&["project", "update", "nobody", "--set", "autostore=false"], "project list"),
+        (&["project", "update", &key, "--set", "autostor=false"], "there are account_state"),
+        (&["project", "create", "--public-key", &key], "already"),
+        (&["project", "keys", &key, "--remove", "x"], "no such secret key"),
+    ] {
+        let message = complaint(&place, arguments).await;
+        assert!(message.contains(wanted), "{arguments:?}: {message}");
+    }
+}
+
+#[tokio::test]
+async fn metrics_have_a_listener_of_their_own() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let place = Place::with(&[("STOWAGE_METRICS__LISTEN", &format!("127.0.0.1:{port}"))]).await;
+    let server = place.serve(&[]).await;
+    server.upload("a", b"x".to_vec(), "1").await.unwrap();
+    let metrics = reqwest::get(format!("http://127.0.0.1:{port}/metrics")).await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("stowage_requests_total{method=\"POST\",status=\"200\"} 1"), "{metrics}");
+    assert!(metrics.contains("stowage_connections 1"), "{metrics}");
+    assert_eq!(server.http.get(server.url("/metrics")).send().await.unwrap().status(), 404);
+}

@@ -1,0 +1,13 @@
+//! The black-box suite: starts the real executable on a free port and speaks HTTP to it.
+//!
+//! `tests/run` starts what the suite needs. `STOWAGE_TEST_PAIR=postgres+s3` runs it on the other pair of engines.
+
+mod architecture;
+mod clients;
+mod commands;
+mod disk_full;
+mod expiry;
+mod kill;
+mod limits;
+mod nodes;
+mod stowage;
