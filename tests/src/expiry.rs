@@ -25,11 +25,17 @@ async fn the_janitor_explains_and_acts_by_hand() {
     let small = server.upload("a", b"x".to_vec(), "0").await.unwrap();
     let large = server.upload("b", vec![b'x'; 300_000], "0").await.unwrap();
     let said = place.print(&["janitor", "--dry-run"]).await;
-    assert!(said.contains(&small) && said.contains(&large) && said.contains("2 deletion(s) due; nothing was deleted"), "{said}");
+    assert!(
+        said.contains(&small) && said.contains(&large) && said.contains("2 deletion(s) due; nothing was deleted"),
+        "{said}"
+    );
     assert_eq!(server.fetch(&small).await.0, 200);
     let done = place.print(&["janitor"]).await;
     assert!(done.contains("2 file(s) expired, 2 blob(s)"), "{done}");
-    until("the server has noticed", || async { server.fetch(&small).await.0 == 404 && server.fetch(&large).await.0 == 404 }).await;
+    until("the server has noticed", || async {
+        server.fetch(&small).await.0 == 404 && server.fetch(&large).await.0 == 404
+    })
+    .await;
     let said = place.print(&["janitor", "--dry-run"]).await;
     assert!(said.contains("0 deletion(s) due"), "{said}");
 }

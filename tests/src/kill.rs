@@ -20,7 +20,10 @@ async fn what_was_answered_survives_kill_9() {
         let server = Arc::new(place.serve(&["--no-worker"]).await);
         // What the round before was told must be there now.
         for (id, seed, len) in answered.iter().rev().take(40) {
-            assert!(server.fetch(id).await == (200, bytes(*seed, *len)), "round {round}: {id} of {len} bytes is damaged");
+            assert!(
+                server.fetch(id).await == (200, bytes(*seed, *len)),
+                "round {round}: {id} of {len} bytes is damaged"
+            );
         }
         let stop = Arc::new(AtomicBool::new(false));
         let mut uploaders = tokio::task::JoinSet::new();

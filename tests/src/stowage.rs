@@ -29,7 +29,10 @@ impl Place {
             let bucket = format!("t{}", Ids::random().uuid().simple());
             let var = |name: &str| testing::named(name, "s3").expect("STOWAGE_TEST_PAIR needs it");
             variables.extend([
-                ("STOWAGE_DATABASE__URL".to_owned(), testing::postgres_url().await.expect("STOWAGE_TEST_PAIR needs it")),
+                (
+                    "STOWAGE_DATABASE__URL".to_owned(),
+                    testing::postgres_url().await.expect("STOWAGE_TEST_PAIR needs it"),
+                ),
                 (
                     "STOWAGE_BLOBS__URL".to_owned(),
                     format!("s3://{bucket}?endpoint={}&path_style=true", var("STOWAGE_TEST_S3_ENDPOINT")),

@@ -12,8 +12,8 @@ use http::uri::{PathAndQuery, Uri};
 use http::{HeaderName, HeaderValue, Request, Response, header};
 use http_body::Body as HttpBody;
 use stowage_model::RequestId;
-use tower_http::timeout::TimeoutBody;
 use tower::{Service, ServiceExt};
+use tower_http::timeout::TimeoutBody;
 use tracing::{Instrument, debug, debug_span};
 
 use crate::State;
@@ -57,12 +57,11 @@ where
         let id = self.state.ids.request();
         let started = Instant::now();
         let method = request.method().clone();
-        let path = request.uri().path().to_owned();
+        let span = debug_span!("request", %id, %method, path = request.uri().path());
         if let Some(uri) = tidy(request.uri()) {
             *request.uri_mut() = uri;
         }
         request.extensions_mut().insert(id);
-        let span = debug_span!("request", %id, %method, path);
         let answer = self.router.clone().oneshot(request);
         Box::pin(
             async move {

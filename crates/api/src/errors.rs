@@ -19,11 +19,11 @@ pub(crate) enum Form {
 
 #[derive(Serialize)]
 struct Envelope<'a> {
-    error: Content<'a>,
+    error: Told<'a>,
 }
 
 #[derive(Serialize)]
-struct Content<'a> {
+struct Told<'a> {
     status_code: u16,
     content: &'a str,
     error_code: &'static str,
@@ -40,8 +40,8 @@ pub(crate) fn upload(refusal: &Refusal, form: Form) -> Response<Body> {
             response
         }
         Form::Json => {
-            let content = Content { status_code: refusal.status(), content: &text, error_code: refusal.code() };
-            json(&Envelope { error: content })
+            let told = Told { status_code: refusal.status(), content: &text, error_code: refusal.code() };
+            json(&Envelope { error: told })
         }
     }
 }

@@ -51,8 +51,7 @@ pub(crate) fn public_urls(state: &State, request: &Parts) -> PublicUrls {
 fn own_address(trusted: &TrustedProxies, request: &Parts) -> String {
     let peer = request.extensions.get::<Peer>();
     let proxied = peer.is_some_and(|Peer(address)| trusted.trust(address.ip()));
-    let Forwarded { scheme, host } =
-        if proxied { Forwarded::read(&request.headers) } else { Forwarded::default() };
+    let Forwarded { scheme, host } = if proxied { Forwarded::read(&request.headers) } else { Forwarded::default() };
     let asked = request.uri.authority().map(http::uri::Authority::as_str);
     let asked = asked.or_else(|| request.headers.get(header::HOST).and_then(|host| host.to_str().ok()));
     let host = host.or_else(|| asked.filter(|host| is_host(host)).map(str::to_owned));
@@ -137,7 +136,8 @@ mod tests {
 
     #[test]
     fn a_trusted_proxy_speaks_for_its_client() {
-        let rfc = [("host", "inside"), ("forwarded", "for=1.2.3.4;proto=HTTPS;host=\"files.example.com\", for=10.0.0.1")];
+        let rfc =
+            [("host", "inside"), ("forwarded", "for=1.2.3.4;proto=HTTPS;host=\"files.example.com\", for=10.0.0.1")];
         let x = [
             ("host", "inside"),
             ("x-forwarded-proto", "https"),

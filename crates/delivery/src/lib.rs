@@ -65,13 +65,12 @@ impl Delivery {
         if file.size > SMALL {
             return Ok(Original::Stream(self.blobs.read(blob, range).await?));
         }
-        let bytes = match self.small.get(blob) {
-            Some(bytes) => bytes,
-            None => {
-                let bytes = self.blobs.read_small(blob, file.size).await?;
-                self.small.insert(blob.clone(), bytes.clone());
-                bytes
-            }
+        let bytes = if let Some(bytes) = self.small.get(blob) {
+            bytes
+        } else {
+            let bytes = self.blobs.read_small(blob, file.size).await?;
+            self.small.insert(blob.clone(), bytes.clone());
+            bytes
         };
         let (start, end) = (usize::try_from(range.start), usize::try_from(range.end));
         match (start, end) {

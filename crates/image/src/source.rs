@@ -181,8 +181,7 @@ impl<'a> Source<'a> {
 /// Replaces `into` by up to `size` bytes at `at`; fewer when the file ends before.
 pub(crate) fn read_at(file: &mut dyn ReadSeek, at: u64, size: u64, into: &mut Vec<u8>) -> io::Result<()> {
     file.seek(SeekFrom::Start(at))?;
-    into.clear();
-    into.resize(usize::try_from(size).map_err(io::Error::other)?, 0);
+    *into = vec![0; usize::try_from(size).map_err(io::Error::other)?];
     let mut filled = 0;
     while filled < into.len() {
         match file.read(&mut into[filled..]) {

@@ -2,8 +2,6 @@
 //! commit of blobs and records that leaves nothing behind when it fails. What a way in has to say about its bytes
 //! (names, flags, limits of its own) is checked by its door before.
 
-use std::io::Cursor;
-
 use bytes::Bytes;
 use stowage_image::Probe;
 use stowage_model::{BlobKey, FileId, FileName, Ids, Metadata, NewFile, Project, Tags};
@@ -131,17 +129,16 @@ impl Intake {
         let finished = draft.finish().await?;
         // 32 hexadecimal digits, the form of the recorded ETags.
         let etag = hasher.finalize().to_hex()[..32].to_owned();
-        let probe = match finished.memory() {
-            Some(bytes) => stowage_image::probe(&mut Cursor::new(bytes), size, &self.limits),
-            None => self.probe_file(&finished, size).await,
+        let probe = match stowage_image::probe_head(finished.head(), size, &self.limits) {
+            Some(probe) => probe,
+            None => self.probe_file(&finished, size).await.map_err(|error| IntakeError::Blobs(BlobError::Io(error)))?,
         };
-        let probe = probe.map_err(|error| IntakeError::Blobs(BlobError::Io(error)))?;
         Ok(Received { finished, size, etag, probe })
     }
 
     async fn probe_file(&self, finished: &Finished, size: u64) -> std::io::Result<Probe> {
         let mut reader = finished.reader()?;
-        let limits = self.limits.clone();
+        let limits = self.limits;
         tokio::task::spawn_blocking(move || stowage_image::probe(&mut reader, size, &limits))
             .await
             .unwrap_or_else(|crash| Err(std::io::Error::other(crash)))

@@ -151,14 +151,20 @@ impl fmt::Display for Deletion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = |ttl: &Duration| {
             let seconds = ttl.as_secs();
-            if seconds > 0 && seconds % 3600 == 0 { format!("{}h", seconds / 3600) } else { format!("{seconds}s") }
+            if seconds > 0 && seconds.is_multiple_of(3600) {
+                format!("{}h", seconds / 3600)
+            } else {
+                format!("{seconds}s")
+            }
         };
         match self {
             Self::Expired { file, uploaded_at, size, ttl } => {
                 write!(f, "file {file}: uploaded {uploaded_at}, not stored within {} ({size} bytes)", words(ttl))
             }
             Self::Garbage(blob) => write!(f, "blob {blob}: its file was removed"),
-            Self::Records { count, ttl } => write!(f, "{count} record(s) of files removed more than {} ago", words(ttl)),
+            Self::Records { count, ttl } => {
+                write!(f, "{count} record(s) of files removed more than {} ago", words(ttl))
+            }
             Self::Orphan { blob, size } => write!(f, "blob {blob}: no record knows it ({size} bytes)"),
             Self::PackParts { pack, freed } => {
                 write!(f, "pack {pack}: no record knows {} part(s) of it ({} bytes)", freed.items, freed.bytes)
@@ -187,19 +193,11 @@ impl Janitor {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }
-            self.log("tidy", self.tidy().await);
+            log("tidy", self.tidy().await);
             if swept.is_none_or(|then| then.elapsed() >= self.options.sweep_interval) {
                 swept = Some(tokio::time::Instant::now());
-                self.log("sweep", self.sweep().await);
+                log("sweep", self.sweep().await);
             }
-        }
-    }
-
-    fn log(&self, step: &str, outcome: Result<Report, JanitorError>) {
-        match outcome {
-            Ok(report) if report == Report::default() => {}
-            Ok(report) => info!(step, "janitor: {report}"),
-            Err(failure) => error!(step, error = %failure, "the janitor could not finish; it goes on in the next round"),
         }
     }
 
@@ -315,6 +313,16 @@ impl Janitor {
                 Some(next) => cursor = Some(next),
                 None => return Ok(()),
             }
+        }
+    }
+}
+
+fn log(step: &str, outcome: Result<Report, JanitorError>) {
+    match outcome {
+        Ok(report) if report == Report::default() => {}
+        Ok(report) => info!(step, "janitor: {report}"),
+        Err(failure) => {
+            error!(step, error = %failure, "the janitor could not finish; it goes on in the next round");
         }
     }
 }

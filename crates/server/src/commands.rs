@@ -32,10 +32,10 @@ struct Line {
 
 #[derive(Args)]
 struct Common {
-    /// Configuration file; `config/default.toml` in the sources lists all keys [env: STOWAGE_CONFIG]
+    /// Configuration file; `config/default.toml` in the sources lists all keys [env: `STOWAGE_CONFIG`]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Folder for the database, blobs and temporary files [env: STOWAGE_DATA_DIR]
+    /// Folder for the database, blobs and temporary files [env: `STOWAGE_DATA_DIR`]
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }
@@ -67,7 +67,7 @@ enum Command {
 
 #[derive(Args, Default)]
 struct Serve {
-    /// Address to listen on; port 0 picks a free one [env: STOWAGE_SERVER__LISTEN]
+    /// Address to listen on; port 0 picks a free one [env: `STOWAGE_SERVER__LISTEN`]
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
     /// Leave jobs and the janitor to `stowage work`
@@ -143,7 +143,8 @@ fn announce(address: SocketAddr, demo: bool) {
     if !demo {
         return;
     }
-    let shown = if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() };
+    let shown =
+        if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() };
     say(&format!(
         "\nUpload API, REST API and delivery: http://{shown}\n\
          Demo project: public key demopublickey, secret key demosecretkey\n\n\
@@ -198,7 +199,8 @@ fn healthcheck(config: &Config) -> anyhow::Result<()> {
             SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
         });
     }
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).with_context(|| format!("nobody answers at {address}"))?;
+    let mut stream =
+        TcpStream::connect_timeout(&address, PATIENCE).with_context(|| format!("nobody answers at {address}"))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();

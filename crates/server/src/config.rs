@@ -210,7 +210,11 @@ impl Layers {
                     for (inner, value) in section {
                         if !known.contains(&inner) {
                             let path = format!("{key}.{inner}");
-                            return Err(unknown(&path, &name.to_string(), &format!("[{key}] has {}", known.join(", "))));
+                            return Err(unknown(
+                                &path,
+                                &name.to_string(),
+                                &format!("[{key}] has {}", known.join(", ")),
+                            ));
                         }
                         self.set(&[&key, &inner], value, &name.to_string());
                     }
@@ -343,19 +347,33 @@ mod tests {
     #[test]
     fn messages_name_key_source_and_remedy() {
         for (file, environment, wanted) in [
-            (Some("[server]\nlisten_on = 1\n"), ("A", "b"), vec!["server.listen_on", "listen, trusted_proxies"]),
+            (Some("[server]\nlisten_on = 1\n"), ("A", "b"), vec!["server.listen_on", "header_timeout, listen, max"]),
             (Some("nonsense = 1\n"), ("A", "b"), vec!["nonsense", "there are"]),
             (Some("server = 1\n"), ("A", "b"), vec!["[server]"]),
             (Some("a = "), ("A", "b"), vec!["not valid TOML"]),
             (Some("[uploads]\nfiles = \"many\"\n"), ("A", "b"), vec!["uploads.files", "default.toml"]),
             (None, ("STOWAGE_SERVER_LISTEN", "x"), vec!["STOWAGE_SERVER_LISTEN", "two underscores"]),
             (None, ("STOWAGE_UPLOADS__FILES", "many"), vec!["STOWAGE_UPLOADS__FILES", "many", "whole number"]),
-            (None, ("STOWAGE_UPLOADS__REQUEST_SIZE", "huge"), vec!["uploads.request_size", "STOWAGE_UPLOADS__REQUEST_SIZE", "64MiB"]),
+            (
+                None,
+                ("STOWAGE_UPLOADS__REQUEST_SIZE", "huge"),
+                vec!["uploads.request_size", "STOWAGE_UPLOADS__REQUEST_SIZE", "64MiB"],
+            ),
             (None, ("STOWAGE_DURABILITY", "some"), vec!["durability", "STOWAGE_DURABILITY", "relaxed"]),
             (None, ("STOWAGE_SERVER__TRUSTED_PROXIES", "10.0.0.300"), vec!["server.trusted_proxies"]),
-            (Some("[[projects]]\npublic_key = \"a\"\nsecret_keys = []\nautostor = true\n"), ("A", "b"), vec!["`a`", "autostor", "autostore"]),
+            (
+                Some("[[projects]]\npublic_key = \"a\"\nsecret_keys = []\nautostor = true\n"),
+                ("A", "b"),
+                vec!["`a`", "autostor", "autostore"],
+            ),
             (Some("[[projects]]\npublic_key = \"a b\"\nsecret_keys = []\n"), ("A", "b"), vec!["a b", "visible ASCII"]),
-            (Some("[[projects]]\npublic_key = \"a\"\nsecret_keys = []\n[[projects]]\npublic_key = \"a\"\nsecret_keys = []\n"), ("A", "b"), vec!["two [[projects]]"]),
+            (
+                Some(
+                    "[[projects]]\npublic_key = \"a\"\nsecret_keys = []\n[[projects]]\npublic_key = \"a\"\nsecret_keys = []\n",
+                ),
+                ("A", "b"),
+                vec!["two [[projects]]"],
+            ),
         ] {
             let message = load(file, &[environment]).unwrap_err();
             for part in wanted {

@@ -20,10 +20,16 @@ use tracing::{debug, warn};
 
 use crate::config::Server;
 
+/// The most bytes that are read from a connection at once, which is also the most that the head of a request may have.
+/// Larger pieces do not fit into a core's cache together with their copies, and cost memory for each upload.
+const READ_BUFFER: usize = 128 << 10;
+
 /// Binds the configured address.
 pub(crate) async fn bind(listen: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(listen).await.with_context(|| {
-        format!("cannot listen on `{listen}` (`server.listen`): is another server running there? Port 0 picks a free one")
+        format!(
+            "cannot listen on `{listen}` (`server.listen`): is another server running there? Port 0 picks a free one"
+        )
     })
 }
 
@@ -32,7 +38,7 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, config: &Server, 
     let permits = Arc::new(Semaphore::new(config.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(config.header_timeout).half_close(true);
+    http.timer(TokioTimer::new()).header_read_timeout(config.header_timeout).max_buf_size(READ_BUFFER);
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,

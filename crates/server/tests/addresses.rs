@@ -1,4 +1,5 @@
 //! The pages around the APIs: addresses, health, readiness.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
 
@@ -24,7 +25,8 @@ async fn absolute_urls_follow_the_request_or_the_configuration() {
     let trusting = Server::with("[server]\ntrusted_proxies = [\"127.0.0.0/8\"]\n", &[]).await;
     assert_eq!(addresses(&trusting, &https).await, ["https://files.example.com"; 3]);
     assert_eq!(addresses(&trusting, &x).await, ["https://files.example.com"; 3]);
-    let configured = Server::with("[urls]\ncdn = \"https://cdn.example.com/\"\nrest = \"https://api.example.com\"\n", &[]).await;
+    let configured =
+        Server::with("[urls]\ncdn = \"https://cdn.example.com/\"\nrest = \"https://api.example.com\"\n", &[]).await;
     let wanted = ["http://stowage:1", "https://api.example.com", "https://cdn.example.com"];
     assert_eq!(addresses(&configured, &[("host", "stowage:1")]).await, wanted);
 }

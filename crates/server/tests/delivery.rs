@@ -70,7 +70,11 @@ async fn conditions_spare_the_bytes() {
     assert_eq!(with("if-range", &etag).await.status(), 206);
     assert_eq!(with("if-range", &"\"x\"".parse().unwrap()).await.status(), 200);
     let same = server.file("b.txt", b"hello", "text/plain").await;
-    assert_eq!(server.get(&format!("/{same}/")).send().await.unwrap().headers()["etag"], etag, "derived from the content");
+    assert_eq!(
+        server.get(&format!("/{same}/")).send().await.unwrap().headers()["etag"],
+        etag,
+        "derived from the content"
+    );
 }
 
 #[tokio::test]
@@ -90,10 +94,17 @@ async fn hostile_types_are_harmless() {
         let id = server.file(name, script, mime).await;
         let answer = server.get(&format!("/{id}/")).send().await.unwrap();
         let headers = answer.headers();
-        assert_eq!((&headers["content-type"], &headers["content-disposition"]), (&mime.parse().unwrap(), &disposition.parse().unwrap()));
+        assert_eq!(
+            (&headers["content-type"], &headers["content-disposition"]),
+            (&mime.parse().unwrap(), &disposition.parse().unwrap())
+        );
         assert_eq!(headers["x-content-type-options"], "nosniff");
         let policy = headers.get("content-security-policy").map(|policy| policy.to_str().unwrap());
-        assert_eq!(policy.is_some_and(|p| p.starts_with("sandbox;") && p.contains("script-src 'none'")), sandboxed, "{mime}");
+        assert_eq!(
+            policy.is_some_and(|p| p.starts_with("sandbox;") && p.contains("script-src 'none'")),
+            sandboxed,
+            "{mime}"
+        );
         let forced = server.get(&format!("/{id}/-/inline/yes/x.html")).send().await.unwrap();
         assert_eq!(forced.headers()["content-disposition"], "inline; filename=x.html");
         assert_eq!(forced.headers().contains_key("content-security-policy"), sandboxed, "{mime}");
@@ -111,7 +122,10 @@ async fn what_is_not_there_and_what_is_not_done() {
         assert_eq!(server.get(path).send().await.unwrap().status(), 404, "{path}");
     }
     let text = server.file("a.txt", b"text", "image/png").await;
-    insta::assert_snapshot!("not_an_image", shown(server.get(&format!("/{text}/-/preview/400x400/")).send().await.unwrap()).await);
+    insta::assert_snapshot!(
+        "not_an_image",
+        shown(server.get(&format!("/{text}/-/preview/400x400/")).send().await.unwrap()).await
+    );
     let image = server.file("a.png", PNG, "image/png").await;
     let unknown = server.get(&format!("/{image}/-/%3Cb%3E/")).send().await.unwrap();
     assert_eq!(unknown.status(), 400);

@@ -1,5 +1,8 @@
 //! Blobs in a folder: what every store does, and what only packs and disks do.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails shall panic, in its helpers, too")]
+#![expect(clippy::print_stderr, reason = "a skipped test must be seen in the output")]
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -116,11 +119,11 @@ async fn a_full_pack_is_followed_by_another_and_reclaimed() {
     assert_eq!(sealed.len(), 1);
     assert_eq!(sealed[0].prefix(), format!("{first}/"));
     assert!(keys.iter().all(|key| key.0.starts_with(&sealed[0].prefix())));
-    assert_eq!(blobs.inventory(None, Duration::from_secs(3600)).await.unwrap().items, [], "young packs are left alone");
+    assert_eq!(blobs.inventory(None, Duration::from_hours(1)).await.unwrap().items, [], "young packs are left alone");
 
     let live: Vec<BlobKey> = keys.iter().step_by(2).cloned().collect();
     let dead: Vec<&BlobKey> = keys.iter().skip(1).step_by(2).collect();
-    let young = blobs.reclaim(sealed[0], &live, Duration::from_secs(3600), false).await.unwrap();
+    let young = blobs.reclaim(sealed[0], &live, Duration::from_hours(1), false).await.unwrap();
     assert_eq!(young, Freed::default());
     let would = blobs.reclaim(sealed[0], &live, NO_GRACE, true).await.unwrap();
     assert_eq!((would.items, would.bytes), (dead.len() as u64, dead.len() as u64 * (SMALL as u64 + 4096)));
@@ -203,12 +206,29 @@ async fn deleting_gives_the_space_back() {
 }
 
 #[tokio::test]
+async fn what_a_power_cut_took_is_not_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = open(folder.path(), Durability::Relaxed).await;
+    let (a, b) = (put(&blobs, &content(1, 9000), 9000).await, put(&blobs, &content(2, 9000), 9000).await);
+    let large = put(&blobs, &content(3, 200_000), 50_000).await;
+    let root = folder.path().join("blobs");
+    let pack = root.join("packs").join(format!("{}.pack", pack_of(&a)));
+    fs::OpenOptions::new().write(true).open(pack).unwrap().set_len(16_384).unwrap();
+    assert_eq!(get(&blobs, &a, 0, 9000).await.unwrap(), content(1, 9000));
+    assert!(matches!(get(&blobs, &b, 0, 9000).await, Err(BlobError::NotFound)));
+    blobs.delete(&b).await.unwrap();
+    let file = root.join("files").join(&large.0[..2]).join(&large.0[2..4]).join(&large.0);
+    fs::OpenOptions::new().write(true).open(file).unwrap().set_len(1000).unwrap();
+    assert!(matches!(get(&blobs, &large, 0, 200_000).await, Err(BlobError::Io(_))));
+}
+
+#[tokio::test]
 async fn left_overs_of_a_dead_process_are_swept() {
     let folder = tempfile::tempdir().unwrap();
     let blobs = open(folder.path(), Durability::Full).await;
     let left = folder.path().join("blobs/tmp/0b7c0b9e25b84c4d9e557d8c6f6c4b61");
     fs::write(&left, [1; 5000]).unwrap();
-    assert_eq!(blobs.sweep_drafts(Duration::from_secs(3600), false).await.unwrap(), Freed::default());
+    assert_eq!(blobs.sweep_drafts(Duration::from_hours(1), false).await.unwrap(), Freed::default());
     let expected = Freed { items: 1, bytes: 5000 };
     assert_eq!(blobs.sweep_drafts(NO_GRACE, true).await.unwrap(), expected);
     assert!(left.exists());

@@ -1,5 +1,7 @@
 //! Blobs in a bucket of a real S3 server.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails shall panic, in its helpers, too")]
+
 use std::fs;
 use std::time::Duration;
 
@@ -77,9 +79,8 @@ async fn long_inventories_come_in_pages() {
     };
     let bucket = new_bucket();
     let (blobs, _folder) = open(&server.options(&bucket)).await;
-    let mut expected: Vec<BlobKey> = (0..2300_u64)
-        .map(|n| BlobKey(blake3::hash(&n.to_le_bytes()).to_hex()[..32].to_owned()))
-        .collect();
+    let mut expected: Vec<BlobKey> =
+        (0..2300_u64).map(|n| BlobKey(blake3::hash(&n.to_le_bytes()).to_hex()[..32].to_owned())).collect();
     for key in &expected {
         fs::write(root.join(&bucket).join(&key.0), "x").unwrap();
     }

@@ -1,4 +1,5 @@
 //! The records on both engines: every method runs on each, and both must answer alike.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::path::Path;
 use std::time::Duration;
@@ -81,7 +82,9 @@ async fn no_two_files_of_a_project_share_a_microsecond(case: Case) {
     for n in 0..300 {
         let records = records.clone();
         let project = if n % 3 == 0 { two } else { one };
-        uploads.spawn(async move { (project, records.add_files(project, vec![new_file("a"), new_file("b")]).await.unwrap()) });
+        uploads.spawn(async move {
+            (project, records.add_files(project, vec![new_file("a"), new_file("b")]).await.unwrap())
+        });
     }
     let mut seen = std::collections::HashSet::new();
     while let Some(done) = uploads.join_next().await {
@@ -95,8 +98,25 @@ async fn no_two_files_of_a_project_share_a_microsecond(case: Case) {
     let times = other.add_files(one, vec![new_file("c"), new_file("d")]).await.unwrap();
     assert!(times.iter().all(|time| seen.insert((one, *time))));
     // A clock that is set back is believed.
-    let back = Records::open(&case.options, case.folder.path(), Durability::Relaxed, Clock::manual(Timestamp(5))).await.unwrap();
+    let back = Records::open(&case.options, case.folder.path(), Durability::Relaxed, Clock::manual(Timestamp(5)))
+        .await
+        .unwrap();
     assert_eq!(back.add_files(one, vec![new_file("e")]).await.unwrap(), [Timestamp(5)]);
+}
+
+async fn an_upload_of_very_many_files_is_recorded_whole(case: Case) {
+    let records = case.open().await;
+    let project = project(&records, "p").await;
+    let files: Vec<NewFile> = (0..101).map(|n| new_file(&n.to_string())).collect();
+    let times = records.add_files(project, files.clone()).await.unwrap();
+    assert!(times.is_sorted());
+    for file in &files {
+        assert!(records.file(file.id).await.unwrap().is_some());
+    }
+    let mut clash: Vec<NewFile> = (0..100).map(|_| new_file("x")).collect();
+    clash.push(files[7].clone());
+    assert!(matches!(records.add_files(project, clash.clone()).await, Err(AddError::IdTaken(_))));
+    assert_eq!(records.file(clash[0].id).await.unwrap(), None, "all or none");
 }
 
 async fn a_taken_id_refuses_the_whole_upload_and_nobody_elses(case: Case) {
@@ -210,7 +230,11 @@ async fn projects_are_created_changed_and_declared(case: Case) {
 
     records.declare_projects(&[declared("made"), declared("file")], T0).await.unwrap();
     let made = records.project_by_key("made").await.unwrap().unwrap();
-    assert_eq!((made.id, made.from_config, &made.settings), (id, true, &Settings::default()), "what the file says wins");
+    assert_eq!(
+        (made.id, made.from_config, &made.settings),
+        (id, true, &Settings::default()),
+        "what the file says wins"
+    );
     records.declare_projects(&[declared("file")], T0).await.unwrap();
     let keys: Vec<(PublicKey, bool)> =
         records.projects().await.unwrap().into_iter().map(|p| (p.public_key, p.from_config)).collect();
@@ -252,6 +276,7 @@ macro_rules! on_both_engines {
 on_both_engines!(
     a_file_comes_back_as_it_was_recorded,
     no_two_files_of_a_project_share_a_microsecond,
+    an_upload_of_very_many_files_is_recorded_whole,
     a_taken_id_refuses_the_whole_upload_and_nobody_elses,
     temporary_files_expire_and_leave_their_blobs_as_garbage,
     many_nodes_expire_each_file_once,

@@ -56,10 +56,8 @@ pub(super) fn disposition(inline: bool, name: &str) -> HeaderValue {
     if !name.is_empty() && name.bytes().all(is_token) {
         let _ = write!(value, "; filename={name}");
     } else {
-        let plain: String = name
-            .chars()
-            .map(|c| if (' '..='~').contains(&c) && c != '"' && c != '\\' { c } else { '_' })
-            .collect();
+        let plain: String =
+            name.chars().map(|c| if (' '..='~').contains(&c) && c != '"' && c != '\\' { c } else { '_' }).collect();
         let _ = write!(value, "; filename=\"{plain}\"");
         if plain != name {
             value.push_str("; filename*=UTF-8''");
@@ -83,7 +81,10 @@ mod tests {
     fn names_in_headers() {
         assert_eq!(disposition(true, "hello.txt"), "inline; filename=hello.txt");
         assert_eq!(disposition(false, "a b.txt"), "attachment; filename=\"a b.txt\"");
-        assert_eq!(disposition(true, "дом.txt"), "inline; filename=\"___.txt\"; filename*=UTF-8''%D0%B4%D0%BE%D0%BC.txt");
+        assert_eq!(
+            disposition(true, "дом.txt"),
+            "inline; filename=\"___.txt\"; filename*=UTF-8''%D0%B4%D0%BE%D0%BC.txt"
+        );
         let hostile = disposition(true, "x\"; evil=\"\r\nSet-Cookie: a");
         assert_eq!(hostile.to_str().unwrap().lines().count(), 1);
         assert!(hostile.to_str().unwrap().starts_with("inline; filename=\"x_; evil=_"));
@@ -91,11 +92,27 @@ mod tests {
 
     #[test]
     fn what_can_run_is_saved_and_sandboxed() {
-        for passive in ["image/png", "IMAGE/JPEG", "video/mp4; codecs=x", "audio/mpeg", "text/plain; charset=utf-8", "application/pdf"] {
+        for passive in [
+            "image/png",
+            "IMAGE/JPEG",
+            "video/mp4; codecs=x",
+            "audio/mpeg",
+            "text/plain; charset=utf-8",
+            "application/pdf",
+        ] {
             assert_eq!(Treatment::of(passive), Treatment { inline: true, active: false }, "{passive}");
         }
         assert_eq!(Treatment::of("image/svg+xml"), Treatment { inline: true, active: true });
-        for active in ["text/html", "Text/HTML;x", "application/xhtml+xml", "text/xml", "application/javascript", "", "x", "text/css"] {
+        for active in [
+            "text/html",
+            "Text/HTML;x",
+            "application/xhtml+xml",
+            "text/xml",
+            "application/javascript",
+            "",
+            "x",
+            "text/css",
+        ] {
             assert_eq!(Treatment::of(active), Treatment { inline: false, active: true }, "{active}");
         }
     }

@@ -32,7 +32,11 @@ pub(super) fn wanted(headers: &HeaderMap, size: u64, etag: &str, modified: Syste
     };
     let number = |text: &str| {
         let text = text.trim();
-        if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) { None } else { Some(text.parse().unwrap_or(u64::MAX)) }
+        if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
+            None
+        } else {
+            Some(text.parse().unwrap_or(u64::MAX))
+        }
     };
     let range = match (number(first), number(last)) {
         (Some(first), Some(last)) if first <= last => first..last.saturating_add(1).min(size),
@@ -48,7 +52,10 @@ pub(super) fn is_unchanged(headers: &HeaderMap, etag: &str, modified: SystemTime
     let mut tags = headers.get_all(header::IF_NONE_MATCH).iter().peekable();
     if tags.peek().is_some() {
         let matches = |tag: &str| tag == "*" || tag.trim_start_matches("W/") == etag;
-        return tags.filter_map(|tags| tags.to_str().ok()).flat_map(|tags| tags.split(',')).any(|tag| matches(tag.trim()));
+        return tags
+            .filter_map(|tags| tags.to_str().ok())
+            .flat_map(|tags| tags.split(','))
+            .any(|tag| matches(tag.trim()));
     }
     let since = headers.get(header::IF_MODIFIED_SINCE).and_then(|value| value.to_str().ok());
     since.and_then(|text| httpdate::parse_http_date(text).ok()).is_some_and(|since| whole(modified) <= since)
@@ -118,10 +125,8 @@ mod tests {
         assert!(unchanged(header::IF_MODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:37 GMT"));
         assert!(!unchanged(header::IF_MODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:36 GMT"));
         assert!(!unchanged(header::IF_MODIFIED_SINCE, "rubbish"));
-        let both = headers(&[
-            (header::IF_NONE_MATCH, "\"x\""),
-            (header::IF_MODIFIED_SINCE, "Sun, 06 Nov 2094 08:49:37 GMT"),
-        ]);
+        let both =
+            headers(&[(header::IF_NONE_MATCH, "\"x\""), (header::IF_MODIFIED_SINCE, "Sun, 06 Nov 2094 08:49:37 GMT")]);
         assert!(!is_unchanged(&both, ETAG, modified()), "the date is not looked at beside a tag");
     }
 }

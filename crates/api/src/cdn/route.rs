@@ -112,12 +112,17 @@ mod tests {
         let marked = parsed("/-/@clib/@uploadcare/file-uploader/1.25.0/uc-cloud-image-editor/");
         assert_eq!((marked.operation, marked.filename), (None, None));
         let processed = parsed("/-/preview/400x400/-/sharp/photo.jpeg");
-        assert_eq!((processed.operation.as_deref(), processed.filename.as_deref()), (Some("preview"), Some("photo.jpeg")));
+        assert_eq!(
+            (processed.operation.as_deref(), processed.filename.as_deref()),
+            (Some("preview"), Some("photo.jpeg"))
+        );
     }
 
     #[test]
     fn what_is_no_path_of_this_door() {
-        for path in ["/", "/nope/", "/favicon.ico", &format!("/{ID}/a/b.txt"), &format!("/{ID}/a/"), &format!("/{ID}~1/")] {
+        for path in
+            ["/", "/nope/", "/favicon.ico", &format!("/{ID}/a/b.txt"), &format!("/{ID}/a/"), &format!("/{ID}~1/")]
+        {
             assert_eq!(Path::parse(path), Err(Refusal::DeliveryFileNotFound), "{path}");
         }
         for rest in ["/-/", "/-/inline/", "/-/inline/maybe/"] {

@@ -37,11 +37,8 @@ async fn original(state: &State, request: &Parts, path: Path) -> Result<Response
         return Ok(response);
     }
     set_content(&mut response, &file, &path);
-    let asked = if request.method == Method::GET {
-        wanted(&request.headers, file.size, &etag, modified)
-    } else {
-        Wanted::All
-    };
+    let asked =
+        if request.method == Method::GET { wanted(&request.headers, file.size, &etag, modified) } else { Wanted::All };
     let range = match asked {
         Wanted::All => 0..file.size,
         Wanted::Part(range) => {

@@ -86,4 +86,3 @@ impl Serialize for Ids {
         map.end()
     }
 }
-

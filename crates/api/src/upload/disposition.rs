@@ -121,7 +121,10 @@ mod tests {
         assert_eq!(parsed(b"form-data; name=\"f\"; filename=\"\""), (Some("f".into()), Some(String::new())));
         assert_eq!(parsed(b"form-data"), (None, None));
         assert_eq!(parsed(b""), (None, None));
-        assert_eq!(parsed(b"form-data; filename=\"a;name=b.txt\"; NAME=\"c\""), (Some("c".into()), Some("a;name=b.txt".into())));
+        assert_eq!(
+            parsed(b"form-data; filename=\"a;name=b.txt\"; NAME=\"c\""),
+            (Some("c".into()), Some("a;name=b.txt".into()))
+        );
     }
 
     #[test]

@@ -44,11 +44,16 @@ impl Call<'_> {
         let most = limits.request_size + OVERHEAD;
         let declared = self.parts.headers.get(header::CONTENT_LENGTH);
         let declared: u64 = declared.and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok()).unwrap_or(0);
+        let progress = Arc::new(AtomicUsize::new(0));
+        let mut body =
+            Guarded { body: body.into_data_stream(), left: most, progress: Arc::clone(&progress), paused: false };
         if declared > most {
+            // Who asks before sending is answered before sending; reading would be the permission to send.
+            if !self.parts.headers.contains_key(header::EXPECT) {
+                body.drain().await;
+            }
             return Err(Refusal::RequestSizeLimitExceeded);
         }
-        let progress = Arc::new(AtomicUsize::new(0));
-        let mut body = Guarded { body: body.into_data_stream(), left: most, progress: Arc::clone(&progress), paused: false };
         let outcome = self.read_parts(&mut body, &progress).await;
         if outcome.is_err() {
             body.drain().await;
@@ -150,7 +155,9 @@ async fn read_text(mut part: Field<'_>, limit: u64, progress: &AtomicUsize) -> R
 /// A declared type comes back in headers and answers, so it must at least look like one.
 fn is_media_type(text: &str) -> bool {
     let (kind, rest) = text.split_once('/').unwrap_or_default();
-    let token = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-*'`|~%".contains(&b));
+    let token = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-*'`|~%".contains(&b))
+    };
     let subtype = rest.split(';').next().unwrap_or_default().trim_end();
     text.len() <= 255 && token(kind) && token(subtype) && text.bytes().all(|b| (b' '..0x7f).contains(&b))
 }
@@ -241,7 +248,8 @@ mod tests {
 
     #[test]
     fn declared_types_pass_through_when_they_look_like_types() {
-        for good in ["image/png", "text/html; charset=UTF-8", "application/vnd.ms-excel", "video/mp4; codecs=\"avc1\""] {
+        for good in ["image/png", "text/html; charset=UTF-8", "application/vnd.ms-excel", "video/mp4; codecs=\"avc1\""]
+        {
             assert!(is_media_type(good), "{good}");
         }
         for bad in ["", "image", "/png", "image/", "text/plain\r\nX: y", "a b/c", "text/pläin"] {

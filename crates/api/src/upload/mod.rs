@@ -121,10 +121,7 @@ impl<'s> Call<'s> {
         for (name, value) in [
             (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
             (header::ACCESS_CONTROL_ALLOW_METHODS, self.endpoint.methods),
-            (
-                header::ACCESS_CONTROL_ALLOW_HEADERS,
-                "DNT, X-PINGOTHER, X-UC-User-Agent, Content-Type, Authorization",
-            ),
+            (header::ACCESS_CONTROL_ALLOW_HEADERS, "DNT, X-PINGOTHER, X-UC-User-Agent, Content-Type, Authorization"),
             (header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true"),
             (header::ACCESS_CONTROL_EXPOSE_HEADERS, "Warning, Retry-After"),
             (header::ACCESS_CONTROL_MAX_AGE, "86400"),

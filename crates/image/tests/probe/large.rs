@@ -92,7 +92,8 @@ struct Failing(Cursor<Vec<u8>>, u64);
 
 impl Read for Failing {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        if self.0.position() >= self.1 { Err(Error::other("the disk is gone")) } else { self.0.read(into) }
+        let left = usize::try_from(self.1.saturating_sub(self.0.position())).unwrap().min(into.len());
+        if left == 0 { Err(Error::other("the disk is gone")) } else { self.0.read(&mut into[..left]) }
     }
 }
 

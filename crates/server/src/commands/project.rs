@@ -1,5 +1,7 @@
 //! `stowage project …`: the projects in the records.
 
+use std::fmt::Write;
+
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use serde_json::Value;
@@ -26,7 +28,7 @@ pub(super) enum Action {
         /// Secret key; a new one is made where none is given
         #[arg(long)]
         secret_key: Option<String>,
-        /// Settings as in [[projects]], like autostore=false or max_file_size=10MiB
+        /// Settings as in [[projects]], like `autostore=false` or `max_file_size=10MiB`
         #[arg(long = "set", value_name = "KEY=VALUE")]
         settings: Vec<String>,
     },
@@ -34,7 +36,7 @@ pub(super) enum Action {
     Update {
         /// Its public key
         public_key: PublicKey,
-        /// Settings as in [[projects]], like autostore=false or allowed_types=image/*,application/pdf
+        /// Settings as in [[projects]], like `autostore=false` or `allowed_types=image/*,application/pdf`
         #[arg(long = "set", value_name = "KEY=VALUE", required = true)]
         settings: Vec<String>,
     },
@@ -73,8 +75,7 @@ async fn act(records: &Records, clock: &Clock, action: Action) -> anyhow::Result
             };
             let secret = secret_key.unwrap_or_else(|| Ids::random().hex(20));
             let settings = change(&Settings::default(), &settings)?;
-            let project =
-                Declared { public_key: public_key.clone(), secret_keys: vec![secret.clone()], settings };
+            let project = Declared { public_key: public_key.clone(), secret_keys: vec![secret.clone()], settings };
             match records.create_project(&project, clock.now()).await {
                 Ok(_) => say(&format!("public key  {public_key}\nsecret key  {secret}")),
                 Err(CreateError::KeyTaken) => bail!("there is a project with the public key `{public_key}` already"),
@@ -112,7 +113,8 @@ async fn act(records: &Records, clock: &Clock, action: Action) -> anyhow::Result
 
 async fn find(records: &Records, key: &PublicKey) -> anyhow::Result<Project> {
     let project = records.projects().await?.into_iter().find(|project| project.public_key == *key);
-    project.with_context(|| format!("there is no project with the public key `{key}`; `stowage project list` shows all"))
+    project
+        .with_context(|| format!("there is no project with the public key `{key}`; `stowage project list` shows all"))
 }
 
 async fn changeable(records: &Records, key: &PublicKey) -> anyhow::Result<Project> {
@@ -155,7 +157,7 @@ fn as_text(project: &Project) -> anyhow::Result<String> {
     let (settings, defaults) = (serde_json::to_value(&project.settings)?, serde_json::to_value(Settings::default())?);
     for (key, value) in settings.as_object().into_iter().flatten() {
         if defaults.get(key) != Some(value) {
-            text.push_str(&format!("\n    {key} = {value}"));
+            let _ = write!(text, "\n    {key} = {value}");
         }
     }
     Ok(text)
@@ -173,7 +175,8 @@ mod tests {
     #[test]
     fn settings_are_changed_by_their_type() {
         let settings =
-            changed(&["autostore=false", "max_file_size=10MiB", "allowed_types=image/*, text/plain", "name=7"]).unwrap();
+            changed(&["autostore=false", "max_file_size=10MiB", "allowed_types=image/*, text/plain", "name=7"])
+                .unwrap();
         assert!(!settings.autostore);
         assert_eq!((settings.max_file_size, settings.name.as_str()), (10 << 20, "7"));
         assert_eq!(settings.allowed_types, ["image/*", "text/plain"]);

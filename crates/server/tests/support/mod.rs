@@ -1,7 +1,9 @@
 //! A server inside the test's process, with a clock that stands still and ids that repeat.
 //!
 //! `STOWAGE_TEST_PAIR=postgres+s3` runs the same tests on the other pair of engines.
+#![allow(clippy::allow_attributes, reason = "an expectation would fail where a test binary uses all of it")]
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of this module")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -75,7 +77,7 @@ impl Server {
         for (field, name, bytes, mime) in files {
             form = form.part((*field).to_owned(), part(name, bytes, mime));
         }
-        self.http.post(self.url("/base/")).multipart(form).send().await.unwrap()
+        self.http.post(self.url("/base/")).multipart(form.percent_encode_noop()).send().await.unwrap()
     }
 
     /// Uploads one file and answers its id.
@@ -92,18 +94,13 @@ impl Server {
     /// How many blobs and temporary files lie in the data folder; with other blob stores nothing can be counted.
     pub fn blob_bytes(&self) -> u64 {
         fn bytes(folder: &std::path::Path) -> u64 {
-            std::fs::read_dir(folder)
-                .map(|entries| {
-                    entries
-                        .flatten()
-                        .map(|entry| match entry.metadata() {
-                            Ok(meta) if meta.is_dir() => bytes(&entry.path()),
-                            Ok(meta) => meta.len(),
-                            Err(_) => 0,
-                        })
-                        .sum()
-                })
-                .unwrap_or(0)
+            let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+            let sizes = entries.flatten().map(|entry| match entry.metadata() {
+                Ok(meta) if meta.is_dir() => bytes(&entry.path()),
+                Ok(meta) => meta.len(),
+                Err(_) => 0,
+            });
+            sizes.sum()
         }
         bytes(&self.folder.path().join("data/blobs"))
     }
@@ -124,11 +121,8 @@ async fn config(folder: &tempfile::TempDir, file: &str, environment: &[(&str, &s
     }
     let path = folder.path().join("stowage.toml");
     std::fs::File::create(&path).unwrap().write_all(file.as_bytes()).unwrap();
-    let flags = Flags {
-        file: Some(path),
-        listen: Some("127.0.0.1:0".into()),
-        data_dir: Some(folder.path().join("data")),
-    };
+    let flags =
+        Flags { file: Some(path), listen: Some("127.0.0.1:0".into()), data_dir: Some(folder.path().join("data")) };
     Config::load(&flags, &variables).unwrap()
 }
 
@@ -164,7 +158,7 @@ pub const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// The smallest PNG: one grey pixel.
 pub const PNG: &[u8] = &[
-    0x89, b'P', b'N', b'G', 13, 10, 26, 10, 0, 0, 0, 13, b'I', b'H', b'D', b'R', 0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0, 0x3a,
-    0x7e, 0x9b, 0x55, 0, 0, 0, 10, b'I', b'D', b'A', b'T', 0x78, 0x9c, 0x63, 0x60, 0, 0, 0, 2, 0, 1, 0x48, 0xaf, 0xa4, 0x71,
-    0, 0, 0, 0, b'I', b'E', b'N', b'D', 0xae, 0x42, 0x60, 0x82,
+    0x89, b'P', b'N', b'G', 13, 10, 26, 10, 0, 0, 0, 13, b'I', b'H', b'D', b'R', 0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0,
+    0x3a, 0x7e, 0x9b, 0x55, 0, 0, 0, 10, b'I', b'D', b'A', b'T', 0x78, 0x9c, 0x63, 0x60, 0, 0, 0, 2, 0, 1, 0x48, 0xaf,
+    0xa4, 0x71, 0, 0, 0, 0, b'I', b'E', b'N', b'D', 0xae, 0x42, 0x60, 0x82,
 ];

@@ -121,7 +121,8 @@ async fn ranges_are_exact(blobs: &Blobs) {
         let bytes = content(99, len);
         let key = put(blobs, &bytes, 5000).await;
         let half = len / 2;
-        for (from, to) in [(0, 0), (0, 1), (1, 2), (half, half), (half, len), (len - 1, len), (len, len), (3, len - 3)] {
+        for (from, to) in [(0, 0), (0, 1), (1, 2), (half, half), (half, len), (len - 1, len), (len, len), (3, len - 3)]
+        {
             assert_eq!(get(blobs, &key, from, to).await.unwrap(), bytes[from..to], "{from}..{to} of {len}");
         }
         for (from, to) in [(0, len + 1), (len, len + 1), (len + 5, len + 6)] {
@@ -188,8 +189,10 @@ async fn a_keeper_may_give_up(blobs: &Blobs) {
         draft.write(content(1, len)).await.unwrap();
         let finished = draft.finish().await.unwrap();
         let mut keeping = pin!(finished.keep());
-        let pending = poll_fn(|cx| Poll::Ready(keeping.as_mut().poll(cx).is_pending())).await;
-        assert!(pending, "nothing is kept at once");
+        // One look: most often it has only begun.
+        if let Poll::Ready(kept) = poll_fn(|cx| Poll::Ready(keeping.as_mut().poll(cx))).await {
+            blobs.delete(&kept.unwrap()).await.unwrap();
+        }
     }
     // Whatever was under way comes to its end, and then nothing of it is left.
     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -211,7 +214,7 @@ async fn finished_drafts_are_read_back(blobs: &Blobs) {
             let mut whole = Vec::new();
             reader.read_to_end(&mut whole).unwrap();
             assert_eq!(reader.seek(SeekFrom::End(0)).unwrap(), len as u64);
-            assert!(reader.seek(SeekFrom::Current(-(len as i64) - 1)).is_err());
+            assert!(reader.seek(SeekFrom::Current(i64::MIN)).is_err(), "nothing lies before the first byte");
             let middle = len as u64 / 2;
             assert_eq!(reader.seek(SeekFrom::Start(middle)).unwrap(), middle);
             let mut half = Vec::new();
@@ -232,7 +235,7 @@ async fn the_inventory_lists_files(blobs: &Blobs) {
     }
     let now = listed(blobs, Duration::ZERO).await;
     assert_eq!(now.difference(&before).cloned().collect::<BTreeSet<_>>(), keys);
-    let old = listed(blobs, Duration::from_secs(3600)).await;
+    let old = listed(blobs, Duration::from_hours(1)).await;
     assert!(old.is_disjoint(&keys), "what is young is not listed");
     for key in &keys {
         blobs.delete(key).await.unwrap();

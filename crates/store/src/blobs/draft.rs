@@ -67,7 +67,8 @@ struct Spooled {
     spool: Arc<Spool>,
     head: Bytes,
     len: u64,
-    buffer: Buffer,
+    /// None until there is something to fill it with.
+    buffer: Option<Buffer>,
     filled: usize,
     turn: Turn,
 }
@@ -138,8 +139,7 @@ impl Spooled {
         let mut head = Vec::with_capacity(SMALL);
         head.extend_from_slice(gathered);
         head.extend_from_slice(&next[..next.len().min(SMALL - gathered.len())]);
-        let buffer = spool.buffers.get();
-        Self { spool, head: head.into(), len: 0, buffer, filled: 0, turn: Turn::Unmade }
+        Self { spool, head: head.into(), len: 0, buffer: None, filled: 0, turn: Turn::Unmade }
     }
 
     async fn fill(&mut self, mut bytes: &[u8]) -> Result<(), BlobError> {
@@ -147,8 +147,9 @@ impl Spooled {
             if self.filled == buffers::LEN {
                 self.flush().await?;
             }
+            let buffer = self.buffer.get_or_insert_with(|| self.spool.buffers.get());
             let (now, later) = bytes.split_at(bytes.len().min(buffers::LEN - self.filled));
-            self.buffer[self.filled..self.filled + now.len()].copy_from_slice(now);
+            buffer[self.filled..self.filled + now.len()].copy_from_slice(now);
             self.filled += now.len();
             self.len += now.len() as u64;
             bytes = later;
@@ -159,7 +160,7 @@ impl Spooled {
     /// Waits for the writing of the buffer before, then hands this one over.
     async fn flush(&mut self) -> Result<(), BlobError> {
         let file = self.settle().await?;
-        let buffer = std::mem::replace(&mut self.buffer, self.spool.buffers.get());
+        let Some(buffer) = self.buffer.take() else { return Ok(()) };
         let filled = std::mem::take(&mut self.filled);
         let spool = Arc::clone(&self.spool);
         self.turn = Turn::Away(tokio::task::spawn_blocking(move || {
@@ -234,6 +235,14 @@ impl Finished {
         match &self.content {
             Content::Memory(bytes) => Some(bytes),
             Content::File(_) => None,
+        }
+    }
+
+    /// Its first bytes: all of them, where there are fewer than [`SMALL`].
+    pub fn head(&self) -> &[u8] {
+        match &self.content {
+            Content::Memory(bytes) => bytes,
+            Content::File(on_disk) => &on_disk.head,
         }
     }
 

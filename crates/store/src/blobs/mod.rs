@@ -31,8 +31,8 @@ use stowage_model::BlobKey;
 use crate::Durability;
 use disk::Disk;
 pub use draft::{Draft, Finished, Reader};
-pub use key::{PackId, SMALL};
 use key::{Key, Packed};
+pub use key::{PackId, SMALL};
 pub use options::{Checksums, OpenError, Options};
 pub use reader::BlobStream;
 use s3::S3;
@@ -142,7 +142,6 @@ impl Blobs {
     /// Reads the bytes `range` of a blob, which must lie within it.
     pub async fn read(&self, key: &BlobKey, range: Range<u64>) -> Result<BlobStream, BlobError> {
         match (&self.engine, Key::parse(key)) {
-            (_, None) => Err(BlobError::NotFound),
             (Engine::Disk(disk), Some(Key::Loose(id))) => disk.read(id, range).await,
             (Engine::Disk(disk), Some(Key::Packed(packed))) => {
                 let bytes = disk.read_packed(packed).await?;
@@ -153,7 +152,7 @@ impl Blobs {
                 }
             }
             (Engine::S3(s3), Some(Key::Loose(id))) => S3::read(s3, id, range).await,
-            (Engine::S3(_), Some(Key::Packed(_))) => Err(BlobError::NotFound),
+            (_, None) | (Engine::S3(_), Some(Key::Packed(_))) => Err(BlobError::NotFound),
         }
     }
 

@@ -156,8 +156,7 @@ mod tests {
         assert_eq!(place(""), Ok(Place::Disk("/data/blobs".into())));
         assert_eq!(place("file:///srv/blobs"), Ok(Place::Disk("/srv/blobs".into())));
         assert_eq!(place("file://blobs"), Ok(Place::Disk("blobs".into())));
-        let plain =
-            Bucket { name: "b".into(), prefix: String::new(), endpoint: None, region: None, path_style: None };
+        let plain = Bucket { name: "b".into(), prefix: String::new(), endpoint: None, region: None, path_style: None };
         assert_eq!(place("s3://b"), Ok(Place::S3(plain)));
         let full = Bucket {
             name: "my-bucket".into(),
@@ -200,7 +199,10 @@ mod tests {
     #[test]
     fn keys_are_read_and_unknown_ones_refused() {
         let options: Options = serde_json::from_str(r#"{"checksums": "when_required", "reserve": "1MiB"}"#).unwrap();
-        assert_eq!((options.checksums, options.reserve, options.url), (Checksums::WhenRequired, 1 << 20, String::new()));
+        assert_eq!(
+            (options.checksums, options.reserve, options.url),
+            (Checksums::WhenRequired, 1 << 20, String::new())
+        );
         assert!(serde_json::from_str::<Options>(r#"{"uri": ""}"#).is_err());
     }
 }

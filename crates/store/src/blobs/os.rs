@@ -100,7 +100,5 @@ pub(super) fn check_writable(folder: &Path) -> io::Result<()> {
 
 /// Whether a direct write or open was refused because of its form rather than for want of something.
 pub(super) fn cannot(error: &io::Error) -> bool {
-    error.raw_os_error().is_some_and(|code| {
-        [Errno::INVAL, Errno::OPNOTSUPP].map(Errno::raw_os_error).contains(&code)
-    })
+    error.raw_os_error().is_some_and(|code| [Errno::INVAL, Errno::OPNOTSUPP].map(Errno::raw_os_error).contains(&code))
 }

@@ -16,7 +16,7 @@ use super::room::Room;
 use super::{BlobError, Freed, os};
 
 /// How many idle buffers are kept for the next draft or reader.
-const IDLE_BUFFERS: usize = 16;
+const IDLE_BUFFERS: usize = 32;
 
 /// A folder for drafts.
 pub(super) struct Spool {

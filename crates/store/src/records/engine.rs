@@ -17,6 +17,10 @@ static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
 /// How long a writer waits for another process that holds the SQLite file.
 const BUSY: Duration = Duration::from_secs(10);
 
+/// Pages of 4 KiB in the write-ahead log at which SQLite moves them into the database. The index of random ids changes a
+/// page for each upload, and the longer the log, the more often one move serves several changes of the same page.
+const CHECKPOINT_PAGES: &str = "4000";
+
 #[derive(Clone)]
 pub(super) enum Engine {
     /// One connection writes, others read: inside a process nobody ever waits for a lock of the file.
@@ -100,7 +104,8 @@ impl Engine {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(synchronous)
             .busy_timeout(BUSY)
-            .foreign_keys(true);
+            .foreign_keys(true)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
         // The writer comes first: it creates the file and turns it to WAL, which readers cannot.
         let write = SqlitePoolOptions::new()
             .max_connections(1)

@@ -2,16 +2,20 @@
 //! so into one wait for the disk, which is what makes small durable uploads fast.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
-use serde_json::{Value, json};
+use sqlx::error::DatabaseError;
+use sqlx::types::Json;
 use stowage_model::{Clock, FileId, NewFile, ProjectId, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
-use super::engine::{Engine, write};
+use super::engine::{Engine, transaction, write};
 use super::{Records, RecordsError};
 
 /// The most commits that share one statement.
-const BATCH: usize = 64;
+const BATCH: usize = 32;
+/// The most rows of one statement; there is a prepared statement for each number of rows.
+const MAX_ROWS: usize = 32;
 /// How far the times of a burst may run ahead of the clock before the clock is believed again (it was set back).
 const AHEAD: i64 = 1_000_000;
 
@@ -69,18 +73,16 @@ impl Writer {
     }
 
     async fn commit(&mut self, batch: Vec<Commit>) {
-        let times: Vec<Vec<Timestamp>> = batch
-            .iter()
-            .map(|commit| commit.files.iter().map(|_| self.next_time(commit.project)).collect())
-            .collect();
-        let rows = batch
+        let times: Vec<Vec<Timestamp>> =
+            batch.iter().map(|commit| commit.files.iter().map(|_| self.next_time(commit.project)).collect()).collect();
+        let rows: Vec<Row<'_>> = batch
             .iter()
             .zip(&times)
             .flat_map(|(commit, times)| {
-                commit.files.iter().zip(times).map(|(file, time)| row(commit.project, file, *time))
+                commit.files.iter().zip(times).map(|(file, time)| (commit.project, file, *time))
             })
             .collect();
-        if insert(&self.engine, Value::Array(rows)).await.is_ok() {
+        if insert(&self.engine, &rows).await.is_ok() {
             for (commit, times) in batch.into_iter().zip(times) {
                 // Whoever went away meanwhile has uploaded a file all the same.
                 let _ = commit.done.send(Ok(times));
@@ -111,45 +113,63 @@ impl Writer {
     }
 }
 
-/// The columns of one file in the order of the two statements below.
-fn row(project: ProjectId, file: &NewFile, time: Timestamp) -> Value {
-    json!([
-        file.id.0.simple().to_string(),
-        project.0,
-        time.0,
-        file.stored.then_some(time.0),
-        file.blob,
-        file.size,
-        file.etag,
-        file.name,
-        file.mime_type,
-        file.is_image,
-        file.content,
-        file.metadata,
-        file.tags,
-        file.source,
-    ])
+/// The statement that inserts `rows`, of which there are at most [`MAX_ROWS`], with their values bound.
+macro_rules! statement {
+    ($rows:expr) => {{
+        let mut query = sqlx::query(insert_sql($rows.len()));
+        for (project, file, time) in $rows {
+            query = query
+                .bind(file.id.0)
+                .bind(project.0)
+                .bind(time.0)
+                .bind(file.stored.then_some(time.0))
+                .bind(&file.blob.0)
+                .bind(i64::try_from(file.size).unwrap_or(i64::MAX))
+                .bind(&file.etag)
+                .bind(file.name.original())
+                .bind(&file.mime_type)
+                .bind(file.is_image)
+                .bind(Json(&file.content))
+                .bind(Json(&file.metadata))
+                .bind(Json(&file.tags))
+                .bind(file.source.as_deref());
+        }
+        query
+    }};
 }
 
-const INSERT_SQLITE: &str = "\
-    INSERT INTO files (id, project, uploaded_at, stored_at, blob, size, etag, name, mime_type, is_image, content, metadata, tags, source) \
-    SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
-           value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13 \
-    FROM json_each($1)";
+/// A file with what its row needs besides.
+type Row<'a> = (ProjectId, &'a NewFile, Timestamp);
 
-const INSERT_POSTGRES: &str = "\
-    INSERT INTO files (id, project, uploaded_at, stored_at, blob, size, etag, name, mime_type, is_image, content, metadata, tags, source) \
-    SELECT (value ->> 0)::uuid, (value ->> 1)::bigint, (value ->> 2)::bigint, (value ->> 3)::bigint, value ->> 4, (value ->> 5)::bigint, \
-           value ->> 6, value ->> 7, value ->> 8, (value ->> 9)::boolean, value -> 10, value -> 11, value -> 12, value ->> 13 \
-    FROM jsonb_array_elements($1::jsonb)";
+/// Inserts all rows or none: in one statement, which needs no transaction around it, unless one upload has very many.
+async fn insert(engine: &Engine, rows: &[Row<'_>]) -> Result<(), sqlx::Error> {
+    if rows.len() <= MAX_ROWS {
+        return write!(engine, pool => statement!(rows).execute(pool).await.map(drop));
+    }
+    transaction!(engine, tx => {
+        for rows in rows.chunks(MAX_ROWS) {
+            statement!(rows).execute(&mut *tx).await?;
+        }
+        tx.commit().await
+    })
+}
 
-/// One statement, and so all or nothing, without a transaction around it.
-async fn insert(engine: &Engine, rows: Value) -> Result<(), sqlx::Error> {
-    let sql = match engine {
-        Engine::Sqlite { .. } => INSERT_SQLITE,
-        Engine::Postgres(_) => INSERT_POSTGRES,
-    };
-    write!(engine, pool => sqlx::query(sql).bind(rows.to_string()).execute(pool).await.map(drop))
+/// The text for `rows` rows, written once: the engines know prepared statements by their text.
+fn insert_sql(rows: usize) -> &'static str {
+    const COLUMNS: usize = 14;
+    static TEXTS: [OnceLock<String>; MAX_ROWS + 1] = [const { OnceLock::new() }; MAX_ROWS + 1];
+    TEXTS[rows].get_or_init(|| {
+        let row = |at: usize| {
+            let values: Vec<String> = (1..=COLUMNS).map(|column| format!("${}", at * COLUMNS + column)).collect();
+            format!("({})", values.join(", "))
+        };
+        let rows: Vec<String> = (0..rows).map(row).collect();
+        format!(
+            "INSERT INTO files (id, project, uploaded_at, stored_at, blob, size, etag, name, mime_type, is_image, \
+             content, metadata, tags, source) VALUES {}",
+            rows.join(", ")
+        )
+    })
 }
 
 /// Inserts the files of one upload in a statement of their own, moving times that are taken.
@@ -172,10 +192,10 @@ async fn insert_carefully(
             };
             times[index] = free_time(engine, project, wanted).await?;
         }
-        let rows = files.iter().zip(&times).map(|(file, time)| row(project, file, *time)).collect();
-        match insert(engine, Value::Array(rows)).await {
+        let rows: Vec<Row<'_>> = files.iter().zip(&times).map(|(file, time)| (project, file, *time)).collect();
+        match insert(engine, &rows).await {
             Ok(()) => return Ok(times),
-            Err(error) if error.as_database_error().is_some_and(|e| e.is_unique_violation()) => {}
+            Err(error) if error.as_database_error().is_some_and(DatabaseError::is_unique_violation) => {}
             Err(error) => return Err(RecordsError::from(error).into()),
         }
     }

@@ -7,11 +7,13 @@ mod intake;
 mod projects;
 mod upkeep;
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
+use sqlx::error::DatabaseError;
 use stowage_model::Clock;
 
 use crate::Durability;
@@ -61,7 +63,7 @@ pub enum RecordsError {
 
 impl From<sqlx::Error> for RecordsError {
     fn from(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|e| e.code()).map(|c| c.into_owned());
+        let code = error.as_database_error().and_then(DatabaseError::code).map(Cow::into_owned);
         match code.as_deref() {
             // SQLITE_FULL, and disk_full of Postgres.
             Some("13" | "53100") => Self::NoSpace,

@@ -184,10 +184,8 @@ impl Records {
             })
         };
         let changed: Vec<&Declared> = declared.iter().filter(|d| !unchanged(d)).collect();
-        let released: Vec<&Project> = known
-            .iter()
-            .filter(|p| p.from_config && !declared.iter().any(|d| d.public_key == p.public_key))
-            .collect();
+        let released: Vec<&Project> =
+            known.iter().filter(|p| p.from_config && !declared.iter().any(|d| d.public_key == p.public_key)).collect();
         if changed.is_empty() && released.is_empty() {
             return Ok(());
         }

@@ -30,7 +30,10 @@ pub fn named(variable: &str, engine: &str) -> Option<String> {
     let value = env::var(variable).ok().filter(|value| !value.is_empty());
     if value.is_none() {
         let required = env::var("STOWAGE_TEST_REQUIRE").unwrap_or_default();
-        assert!(!required.split(',').any(|name| name.trim() == engine), "{engine} is required, but {variable} is not set");
+        assert!(
+            !required.split(',').any(|name| name.trim() == engine),
+            "{engine} is required, but {variable} is not set"
+        );
         eprintln!("skipped: {variable} is not set (tests/run starts a throwaway {engine})");
     }
     value

@@ -133,13 +133,11 @@ impl Writer {
             let mut room = BATCH as u64 - room_for(first.bytes.len());
             let mut batch = vec![first];
             while let Ok(job) = queue.try_recv() {
-                match room.checked_sub(room_for(job.bytes.len())) {
-                    Some(rest) => room = rest,
-                    None => {
-                        left_over = Some(job);
-                        break;
-                    }
-                }
+                let Some(rest) = room.checked_sub(room_for(job.bytes.len())) else {
+                    left_over = Some(job);
+                    break;
+                };
+                room = rest;
                 batch.push(job);
             }
             self.append(batch);

@@ -1,9 +1,9 @@
-//! Blobs that are files of their own, spread over folders by the first four digits of their names.
+//! Blobs that are files of their own, in folders by the first four digits of their names.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use uuid::Uuid;
 
@@ -12,10 +12,15 @@ use super::super::spool::{Doomed, TempFile};
 use super::sync_folder;
 use crate::Durability;
 
+/// How many files this process puts into a folder before it turns to the next. Spreading them at random would make a
+/// new folder for almost every file of a young store, and every journal commit would touch another one.
+const IN_A_ROW: usize = 256;
+
 /// The folder of those files.
 pub(super) struct Files {
     root: PathBuf,
     durability: Durability,
+    kept: AtomicUsize,
     /// One bit for each of the 65,536 innermost folders: whether this process has made sure that it exists and that its
     /// own entry is durable.
     settled: Box<[AtomicU64]>,
@@ -36,8 +41,11 @@ impl Kept {
 }
 
 impl Files {
-    pub(super) fn new(root: PathBuf, durability: Durability) -> Self {
-        Self { root, durability, settled: (0..1024).map(|_| AtomicU64::new(0)).collect() }
+    /// The files under `root`; `start` chooses the first folder.
+    pub(super) fn new(root: PathBuf, durability: Durability, start: Uuid) -> Self {
+        let [first, second, ..] = *start.as_bytes();
+        let kept = AtomicUsize::new(usize::from(u16::from_be_bytes([first, second])) * IN_A_ROW);
+        Self { root, durability, kept, settled: (0..1024).map(|_| AtomicU64::new(0)).collect() }
     }
 
     /// The folder of all of them.
@@ -51,8 +59,17 @@ impl Files {
         self.root.join(format!("{first:02x}/{second:02x}/{}", id.simple()))
     }
 
+    /// `id` with the digits of the folder whose turn it is.
+    fn place(&self, id: Uuid) -> Uuid {
+        let [.., first, second] = (self.kept.fetch_add(1, Ordering::Relaxed) / IN_A_ROW).to_be_bytes();
+        let mut bytes = id.into_bytes();
+        [bytes[0], bytes[1]] = [first, second];
+        Uuid::from_bytes(bytes)
+    }
+
     /// Moves a finished draft to its place. Waits for the disk.
     pub(super) fn keep(&self, draft: TempFile, id: Uuid) -> Result<Kept, BlobError> {
+        let id = self.place(id);
         let path = self.path(id);
         let inner = parent(&path)?;
         let [first, second, ..] = *id.as_bytes();

@@ -58,7 +58,7 @@ impl Disk {
             }
             os::check_writable(&packs)?;
             Ok(Self {
-                files: Files::new(root.join("files"), durability),
+                files: Files::new(root.join("files"), durability, spool.new_id()),
                 appender: Appender::new(packs.clone(), Arc::clone(&spool), durability),
                 packs,
                 spool,
@@ -66,7 +66,9 @@ impl Disk {
             })
         });
         opened.await.map_err(|error| {
-            OpenError::new(format!("blobs.url: the folder {shown} cannot be used: {error}; name one that can be written to"))
+            OpenError::new(format!(
+                "blobs.url: the folder {shown} cannot be used: {error}; name one that can be written to"
+            ))
         })
     }
 
@@ -98,15 +100,7 @@ impl Disk {
 
     /// Reads a blob out of its pack.
     pub(super) async fn read_packed(&self, packed: Packed) -> Result<Bytes, BlobError> {
-        let pack = match self.open_packs.get(&packed.pack) {
-            Some(pack) => pack,
-            None => {
-                let pack = Arc::new(open(self.pack_path(packed.pack)).await?);
-                os::expect_random(&pack);
-                self.open_packs.insert(packed.pack, Arc::clone(&pack));
-                pack
-            }
-        };
+        let pack = self.pack(packed.pack).await?;
         let mut bytes = vec![0; packed.len + 1];
         let at_hand = os::read_at_once(&pack, &mut bytes, packed.offset)?;
         if at_hand != Some(bytes.len()) {
@@ -118,6 +112,16 @@ impl Disk {
             .await?;
         }
         if bytes.pop() == Some(MARK) { Ok(bytes.into()) } else { Err(BlobError::NotFound) }
+    }
+
+    async fn pack(&self, id: PackId) -> Result<Arc<File>, BlobError> {
+        if let Some(pack) = self.open_packs.get(&id) {
+            return Ok(pack);
+        }
+        let pack = Arc::new(open(self.pack_path(id)).await?);
+        os::expect_random(&pack);
+        self.open_packs.insert(id, Arc::clone(&pack));
+        Ok(pack)
     }
 
     /// Deletes a blob of its own.

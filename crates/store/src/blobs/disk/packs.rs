@@ -152,12 +152,15 @@ mod tests {
 
     #[test]
     fn gaps_are_what_nobody_covers() {
-        let gaps = |covered: &[Range<u64>], len| gaps(covered.to_vec(), len);
-        assert_eq!(gaps(&[], 10), [0..10]);
+        let gaps = |covered: &[(u64, u64)], len| -> Vec<(u64, u64)> {
+            let covered = covered.iter().map(|&(start, end)| start..end).collect();
+            gaps(covered, len).into_iter().map(|gap| (gap.start, gap.end)).collect()
+        };
+        assert_eq!(gaps(&[], 10), [(0, 10)]);
         assert_eq!(gaps(&[], 0), []);
-        assert_eq!(gaps(&[0..10], 10), []);
-        assert_eq!(gaps(&[6..8, 0..2, 1..4], 10), [4..6, 8..10]);
-        assert_eq!(gaps(&[12..14], 10), [0..10]);
-        assert_eq!(gaps(&[2..14], 10), [0..2]);
+        assert_eq!(gaps(&[(0, 10)], 10), []);
+        assert_eq!(gaps(&[(6, 8), (0, 2), (1, 4)], 10), [(4, 6), (8, 10)]);
+        assert_eq!(gaps(&[(12, 14)], 10), [(0, 10)]);
+        assert_eq!(gaps(&[(2, 14)], 10), [(0, 2)]);
     }
 }

@@ -9,12 +9,13 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_sdk_s3::primitives::AggregatedBytes;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use aws_smithy_http_client::tls;
 use bytes::Bytes;
 
-use super::super::options::{Bucket, Checksums, OpenError, Options};
 use super::super::BlobStream;
+use super::super::options::{Bucket, Checksums, OpenError, Options};
 use super::{S3, is_missing, tell, upload};
 
 /// The region of servers that do not care, and the one in which buckets take no constraint.
@@ -24,11 +25,10 @@ const DEFAULT_REGION: &str = "us-east-1";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a server may think before it begins to answer.
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
+const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Length of the probe: longer than one chunk of a signed stream, so that a server that keeps the chunks' frames is
-/// found out.
-const PROBE: usize = 70_000;
+/// Length of the probe in bytes. Any length shows whether a server keeps the frames of a signed stream.
+const PROBE: u16 = 60_000;
 
 /// A client for the bucket.
 pub(super) async fn client(bucket: &Bucket, options: &Options) -> Result<Client, OpenError> {
@@ -49,8 +49,12 @@ pub(super) async fn client(bucket: &Bucket, options: &Options) -> Result<Client,
     };
     loader = match (options.access_key_id.as_str(), options.secret_access_key.as_str()) {
         ("", "") => loader,
-        ("", _) => return Err(OpenError::new("blobs.access_key_id: it is missing, but blobs.secret_access_key is set")),
-        (_, "") => return Err(OpenError::new("blobs.secret_access_key: it is missing, but blobs.access_key_id is set")),
+        ("", _) => {
+            return Err(OpenError::new("blobs.access_key_id: it is missing, but blobs.secret_access_key is set"));
+        }
+        (_, "") => {
+            return Err(OpenError::new("blobs.secret_access_key: it is missing, but blobs.access_key_id is set"));
+        }
         (id, secret) => loader.credentials_provider(Credentials::new(id, secret, None, None, "configuration")),
     };
     if let Some(endpoint) = &bucket.endpoint {
@@ -96,8 +100,7 @@ impl S3 {
         let place = region.filter(|region| *region != DEFAULT_REGION).map(|region| {
             CreateBucketConfiguration::builder().location_constraint(BucketLocationConstraint::from(region)).build()
         });
-        let made =
-            self.client.create_bucket().bucket(&self.bucket).set_create_bucket_configuration(place).send().await;
+        let made = self.client.create_bucket().bucket(&self.bucket).set_create_bucket_configuration(place).send().await;
         match made {
             Ok(_) => {
                 tracing::info!(bucket = self.bucket, "the bucket did not exist and has been made");
@@ -113,19 +116,21 @@ impl S3 {
     pub(super) async fn check_honesty(&self) -> Result<(), OpenError> {
         let id = self.spool.new_id();
         let object = format!("{}.probe-{}", self.prefix, id.simple());
-        let sent: Bytes = id.as_bytes().iter().copied().cycle().take(PROBE).collect::<Vec<u8>>().into();
+        let sent: Bytes = id.as_bytes().iter().copied().cycle().take(PROBE.into()).collect::<Vec<u8>>().into();
         let body = {
             let sent = sent.clone();
-            upload::body(PROBE as u64, move || BlobStream::of(sent.clone()))
+            upload::body(PROBE.into(), move || BlobStream::of(sent.clone()))
         };
-        let put = self.client.put_object().bucket(&self.bucket).key(&object).content_length(PROBE as i64).body(body);
+        let put = self.client.put_object().bucket(&self.bucket).key(&object).content_length(PROBE.into()).body(body);
         put.send().await.map_err(|error| {
             let hint = "; if the server knows no checksums, set blobs.checksums to \"when_required\"";
             self.refuse(format!("{}{hint}", tell("writing a probe", &error)))
         })?;
         let back = self.client.get_object().bucket(&self.bucket).key(&object).send().await;
         let back = match back {
-            Ok(answer) => answer.body.collect().await.map(|body| body.into_bytes()).map_err(|error| error.to_string()),
+            Ok(answer) => {
+                answer.body.collect().await.map(AggregatedBytes::into_bytes).map_err(|error| error.to_string())
+            }
             Err(error) => Err(tell("reading the probe", &error).to_string()),
         };
         let removed = self.client.delete_object().bucket(&self.bucket).key(&object).send().await;

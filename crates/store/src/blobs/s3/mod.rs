@@ -179,21 +179,13 @@ fn tell<E>(doing: &str, error: &Failure<E>) -> BlobError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    let mut text = format!("{doing} failed: ");
-    match error.raw_response() {
-        Some(response) => {
-            text.push_str(&format!("status {}", response.status().as_u16()));
-            for part in [error.code(), error.message()].into_iter().flatten() {
-                text.push_str(", ");
-                text.push_str(part);
-            }
-            if let Some(id) = response.headers().get("x-amz-request-id") {
-                text.push_str(&format!(" (request {id})"));
-            }
-        }
-        None => text.push_str(&causes(error)),
-    }
-    BlobError::S3(text)
+    let Some(response) = error.raw_response() else {
+        return BlobError::S3(format!("{doing} failed: {}", causes(error)));
+    };
+    let mut parts = vec![format!("{doing} failed: status {}", response.status().as_u16())];
+    parts.extend([error.code(), error.message()].into_iter().flatten().map(str::to_owned));
+    parts.extend(response.headers().get("x-amz-request-id").map(|id| format!("request {id}")));
+    BlobError::S3(parts.join(", "))
 }
 
 /// An error and what caused it, in one line.

@@ -148,9 +148,7 @@ fn part_ranges(len: u64) -> impl Iterator<Item = Range<u64>> {
 
 /// A request body of `len` bytes that is read anew for every attempt.
 pub(super) fn body(len: u64, open: impl Fn() -> BlobStream + Send + Sync + 'static) -> ByteStream {
-    ByteStream::new(SdkBody::retryable(move || {
-        SdkBody::from_body_1_x(Streamed { stream: Mutex::new(open()), len })
-    }))
+    ByteStream::new(SdkBody::retryable(move || SdkBody::from_body_1_x(Streamed { stream: Mutex::new(open()), len })))
 }
 
 /// The lock is never waited for: it is there because the client wants bodies that threads could share.

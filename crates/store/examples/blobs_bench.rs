@@ -1,0 +1,139 @@
+//! Measures what keeping and reading blobs in a folder costs: `blobs_bench FOLDER [SECONDS]`.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a tool for the people who work on this room")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use stowage_model::BlobKey;
+use stowage_store::Durability;
+use stowage_store::blobs::{Blobs, Options};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// CPU of this process and of the whole machine, in seconds.
+fn cpu() -> (f64, f64) {
+    let own = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = own.rsplit(')').next().unwrap().split_whitespace().collect();
+    let own: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
+    let all = std::fs::read_to_string("/proc/stat").unwrap();
+    let all: Vec<f64> = all.lines().next().unwrap().split_whitespace().skip(1).map(|n| n.parse().unwrap()).collect();
+    (own / 100.0, (all[0] + all[1] + all[2] + all[5] + all[6]) / 100.0)
+}
+
+async fn puts(name: &str, blobs: &Blobs, size: usize, tasks: usize, lasting: Duration) -> Option<BlobKey> {
+    let count = Arc::new(AtomicU64::new(0));
+    let (begun, before) = (Instant::now(), cpu());
+    let running: Vec<_> = (0..tasks)
+        .map(|n| {
+            let (blobs, count) = (blobs.clone(), Arc::clone(&count));
+            tokio::spawn(async move {
+                let piece = Bytes::from(vec![u8::try_from(n % 256).unwrap(); size.min(64 << 10)]);
+                let mut last = None;
+                while begun.elapsed() < lasting {
+                    let mut draft = blobs.draft();
+                    let mut left = size;
+                    while left > 0 {
+                        let now = left.min(piece.len());
+                        draft.write(piece.slice(..now)).await.unwrap();
+                        left -= now;
+                    }
+                    last = Some(draft.finish().await.unwrap().keep().await.unwrap());
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+                last
+            })
+        })
+        .collect();
+    let mut last = None;
+    for task in running {
+        last = task.await.unwrap().or(last);
+    }
+    let (seconds, after) = (begun.elapsed().as_secs_f64(), cpu());
+    let count = count.load(Ordering::Relaxed) as f64;
+    println!(
+        "{name}: {:.0}/s, {:.0} MB/s, own CPU {:.1} us each, machine {:.1} us each",
+        count / seconds,
+        count * size as f64 / seconds / 1e6,
+        (after.0 - before.0) / count * 1e6,
+        (after.1 - before.1) / count * 1e6
+    );
+    last
+}
+
+async fn reads(name: &str, blobs: &Blobs, key: &BlobKey, size: u64, times: u32, socket: bool) {
+    let (begun, before) = (Instant::now(), cpu());
+    if socket {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        // The receiver is another process's worth of work: `nc` style, on a thread that only discards.
+        let sink = tokio::spawn(async move {
+            let (mut from, _) = listener.accept().await.unwrap();
+            let mut buffer = vec![0; 1 << 20];
+            while from.read(&mut buffer).await.unwrap() > 0 {}
+        });
+        let mut to = tokio::net::TcpStream::connect(address).await.unwrap();
+        for _ in 0..times {
+            let mut stream = blobs.read(key, 0..size).await.unwrap();
+            while let Some(piece) = stream.next().await {
+                to.write_all(&piece.unwrap()).await.unwrap();
+            }
+        }
+        drop(to);
+        sink.await.unwrap();
+    } else {
+        for _ in 0..times {
+            let mut stream = blobs.read(key, 0..size).await.unwrap();
+            while let Some(piece) = stream.next().await {
+                std::hint::black_box(&piece.unwrap());
+            }
+        }
+    }
+    let (seconds, after) = (begun.elapsed().as_secs_f64(), cpu());
+    let times = f64::from(times);
+    println!(
+        "{name}: {:.0} MB/s, own CPU {:.2} ms each",
+        times * size as f64 / seconds / 1e6,
+        (after.0 - before.0) / times * 1e3
+    );
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn main() {
+    let folder = std::env::args().nth(1).unwrap();
+    let seconds = std::env::args().nth(2).and_then(|text| text.parse().ok()).unwrap_or(3);
+    let lasting = Duration::from_secs(seconds);
+    let only = std::env::args().nth(3);
+    let wanted = |name: &str| only.as_ref().is_none_or(|only| name.contains(only.as_str()));
+    for durability in [Durability::Full, Durability::Relaxed] {
+        let root = Path::new(&folder).join(format!("{durability:?}"));
+        let blobs = Blobs::open(&Options::default(), &root, durability).await.unwrap();
+        if wanted(&format!("{durability:?} 10 KB x 32")) {
+            puts(&format!("{durability:?} 10 KB x 32"), &blobs, 10_240, 32, lasting).await;
+        }
+        if wanted(&format!("{durability:?} 10 KB x 1")) {
+            puts(&format!("{durability:?} 10 KB x 1"), &blobs, 10_240, 1, lasting).await;
+        }
+        if wanted(&format!("{durability:?} 100 KB x 32")) {
+            puts(&format!("{durability:?} 100 KB x 32"), &blobs, 100_000, 32, lasting).await;
+        }
+        if wanted(&format!("{durability:?} 5 MB x 8")) {
+            puts(&format!("{durability:?} 5 MB x 8"), &blobs, 5 << 20, 8, lasting).await;
+        }
+        if wanted(&format!("{durability:?} 5 MB x 1")) {
+            puts(&format!("{durability:?} 5 MB x 1"), &blobs, 5 << 20, 1, lasting).await;
+        }
+        if durability == Durability::Full && wanted("read") {
+            let len = 100_000_000;
+            let big = puts("one of 100 MB", &blobs, 100_000_000, 1, Duration::from_millis(1)).await.unwrap();
+            reads("read 100 MB, cold", &blobs, &big, len, 1, false).await;
+            reads("read 100 MB, hot", &blobs, &big, len, 10, false).await;
+            reads("read 100 MB into a socket (with its receiver)", &blobs, &big, len, 10, true).await;
+            let small = puts("one of 10 KB", &blobs, 10_240, 1, Duration::from_millis(1)).await.unwrap();
+            reads("read 10 KB, hot", &blobs, &small, 10_240, 100_000, false).await;
+        }
+    }
+}
