@@ -34,7 +34,8 @@ async fn the_configuration_is_checked() {
     assert!(message.contains("database.url") && !message.contains("p4ss"), "{message}");
     let missing = complaint(&place, &["serve", "--config", "/nowhere.toml"]).await;
     assert!(missing.contains("/nowhere.toml"), "{missing}");
-    let taken = place.serve(&[]).await;
+    let healthy = Place::new().await;
+    let taken = healthy.serve(&[]).await;
     let address = taken.base.trim_start_matches("http://");
     let message = complaint(&Place::new().await, &["serve", "--listen", address]).await;
     assert!(message.contains("server.listen") && message.contains("Port 0"), "{message}");

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::stowage::{Place, bytes};
+use futures_util::StreamExt;
+
+use crate::stowage::{Place, Server, bytes};
 
 /// Rounds of kill -9; `STOWAGE_TEST_KILL_ROUNDS` changes it.
 const ROUNDS: u64 = 50;
@@ -55,9 +57,7 @@ async fn what_was_answered_survives_kill_9() {
     assert!(interrupted > 0, "no upload was interrupted");
 
     let server = place.serve(&["--no-worker"]).await;
-    for (id, seed, len) in &answered {
-        assert!(server.fetch(id).await == (200, bytes(*seed, *len)), "{id} of {len} bytes is damaged");
-    }
+    check_all(&server, &answered).await;
     for id in place.recorded_ids().await {
         assert_eq!(server.fetch(&id).await.0, 200, "the record of {id} has no blob");
     }
@@ -66,9 +66,16 @@ async fn what_was_answered_survives_kill_9() {
     let left = place.print(&["janitor", "--dry-run"]).await;
     assert!(left.contains("0 deletion(s) due"), "{left}");
     let server = place.serve(&["--no-worker"]).await;
-    for (id, seed, len) in &answered {
-        assert!(server.fetch(id).await == (200, bytes(*seed, *len)), "the janitor took {id}");
-    }
+    check_all(&server, &answered).await;
+}
+
+/// Fetches everything that was answered, several files at a time.
+async fn check_all(server: &Server, answered: &[(String, u64, usize)]) {
+    futures_util::stream::iter(answered)
+        .for_each_concurrent(16, |(id, seed, len)| async move {
+            assert!(server.fetch(id).await == (200, bytes(*seed, *len)), "{id} of {len} bytes is damaged or gone");
+        })
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,10 +10,10 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use serde::Deserialize;
 use stowage_model::{BlobKey, File};
-use stowage_store::blobs::{BlobError, BlobStream, Blobs};
+use stowage_store::blobs::{self, BlobError, BlobStream, Blobs};
 
-/// The largest blob that is kept in memory, in bytes.
-const SMALL: u64 = 64 << 10;
+/// The largest blob that is kept in memory, in bytes: what the disk keeps in packs.
+const SMALL: u64 = blobs::SMALL as u64;
 
 /// `[delivery]` of the configuration.
 #[derive(Clone, Debug, Deserialize)]

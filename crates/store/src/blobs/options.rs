@@ -193,7 +193,7 @@ mod tests {
             secret_access_key: "hunter2".into(),
             ..Options::default()
         };
-        assert!(!format!("{options:?}").contains("@") && !format!("{options:?}").contains("secret"));
+        assert!(!format!("{options:?}").contains('@') && !format!("{options:?}").contains("secret"));
     }
 
     #[test]
