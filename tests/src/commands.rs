@@ -51,6 +51,24 @@ async fn migrations_may_be_applied_apart() {
 }
 
 #[tokio::test]
+async fn the_demo_project_can_be_switched_off_later() {
+    let mut place = Place::new().await;
+    place.serve(&[]).await.upload("a", b"x".to_vec(), "1").await.unwrap();
+    place.environment.push(("STOWAGE_DEMO_PROJECT".into(), "false".into()));
+    let server = place.serve(&[]).await;
+    let refused = server.upload("a", b"x".to_vec(), "1").await.unwrap_err();
+    assert_eq!(refused, "403 Project demopublickey is marked as removed.");
+    server.kill().await;
+    place.environment.pop();
+    // A command beside the server neither brings it back nor takes it over.
+    place.print(&["project", "list"]).await;
+    place.environment.push(("STOWAGE_DEMO_PROJECT".into(), "false".into()));
+    assert!(place.serve(&[]).await.upload("a", b"x".to_vec(), "1").await.is_err());
+    place.environment.pop();
+    place.serve(&[]).await.upload("a", b"x".to_vec(), "1").await.unwrap();
+}
+
+#[tokio::test]
 async fn projects_are_managed_while_the_server_runs() {
     let place = Place::new().await;
     let server = place.serve(&[]).await;

@@ -26,7 +26,7 @@ async fn the_janitor_explains_and_acts_by_hand() {
     let large = server.upload("b", vec![b'x'; 300_000], "0").await.unwrap();
     let said = place.print(&["janitor", "--dry-run"]).await;
     assert!(
-        said.contains(&small) && said.contains(&large) && said.contains("2 deletion(s) due; nothing was deleted"),
+        said.contains(&small) && said.contains(&large) && said.ends_with("\n2 deletion(s) due; nothing was deleted\n"),
         "{said}"
     );
     assert_eq!(server.fetch(&small).await.0, 200);
@@ -37,5 +37,5 @@ async fn the_janitor_explains_and_acts_by_hand() {
     })
     .await;
     let said = place.print(&["janitor", "--dry-run"]).await;
-    assert!(said.contains("0 deletion(s) due"), "{said}");
+    assert_eq!(said, "0 deletion(s) due; nothing was deleted\n");
 }

@@ -8,6 +8,8 @@ async fn nodes_and_a_worker_share_their_stores() {
         ("STOWAGE_JANITOR__TEMPORARY_TTL", "3s"),
         ("STOWAGE_JANITOR__INTERVAL", "100ms"),
         ("STOWAGE_JANITOR__SWEEP_INTERVAL", "200ms"),
+        // Short, so that two workers sweep while files are being uploaded and deleted.
+        ("STOWAGE_JANITOR__GRACE", "2s"),
     ])
     .await;
     let (one, two) = (place.serve(&["--no-worker"]).await, place.serve(&["--no-worker"]).await);

@@ -14,7 +14,7 @@ use http_body::Body as HttpBody;
 use stowage_model::RequestId;
 use tower::{Service, ServiceExt};
 use tower_http::timeout::TimeoutBody;
-use tracing::{Instrument, debug, debug_span};
+use tracing::{Instrument, debug, error_span};
 
 use crate::State;
 
@@ -57,7 +57,9 @@ where
         let id = self.state.ids.request();
         let started = Instant::now();
         let method = request.method().clone();
-        let span = debug_span!("request", %id, %method, path = request.uri().path());
+        // Errors below carry the request's id; what was asked is told with the answer, to those who listen.
+        let span = error_span!("request", %id);
+        let path = tracing::enabled!(tracing::Level::DEBUG).then(|| request.uri().path().to_owned());
         if let Some(uri) = tidy(request.uri()) {
             *request.uri_mut() = uri;
         }
@@ -77,7 +79,7 @@ where
                     .increment(1);
                 metrics::histogram!("stowage_request_seconds", "method" => method_label(&method))
                     .record(started.elapsed().as_secs_f64());
-                debug!(status = status.as_u16(), micros = started.elapsed().as_micros(), "answered");
+                debug!(%method, path, status = status.as_u16(), micros = started.elapsed().as_micros(), "answered");
                 Ok(response)
             }
             .instrument(span),

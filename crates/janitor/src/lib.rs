@@ -193,10 +193,13 @@ impl Janitor {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }
-            log("tidy", self.tidy().await);
+            // Every step is idempotent: the next round goes on where this one was broken off.
+            let Some(tidied) = stop.run_until_cancelled(self.tidy()).await else { return };
+            log("tidy", tidied);
             if swept.is_none_or(|then| then.elapsed() >= self.options.sweep_interval) {
                 swept = Some(tokio::time::Instant::now());
-                log("sweep", self.sweep().await);
+                let Some(done) = stop.run_until_cancelled(self.sweep()).await else { return };
+                log("sweep", done);
             }
         }
     }

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod content;
 pub mod file;
 pub mod ids;
+pub mod media_type;
 pub mod metadata;
 pub mod name;
 pub mod project;

@@ -165,7 +165,8 @@ async fn migrate(config: &Config) -> anyhow::Result<()> {
 
 async fn janitor(config: &Config, dry_run: bool) -> anyhow::Result<()> {
     let clock = Clock::machine();
-    let (records, blobs) = run::open_stores(config, &clock).await?;
+    let records = run::open_records(config, &clock).await?;
+    let blobs = run::open_blobs(config).await?;
     let janitor = Janitor::new(records.clone(), blobs, clock, config.janitor.clone());
     if dry_run {
         let mut count = 0;

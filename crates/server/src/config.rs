@@ -17,7 +17,7 @@ use toml::{Table, Value};
 pub const DEFAULT: &str = include_str!("../../../config/default.toml");
 
 /// The project that exists by default.
-const DEMO: (&str, &str) = ("demopublickey", "demosecretkey");
+pub(crate) const DEMO: (&str, &str) = ("demopublickey", "demosecretkey");
 
 /// Variables of this beginning belong to the test suite.
 const TESTS: &str = "STOWAGE_TEST_";
@@ -147,6 +147,11 @@ impl Config {
             }
             let settings = Settings::deserialize(entry.settings.clone())
                 .map_err(|error| ConfigError(format!("[[projects]] with public_key `{key}`: {error}")))?;
+            if entry.secret_keys.iter().any(String::is_empty) {
+                return Err(ConfigError(format!(
+                    "[[projects]] with public_key `{key}` has an empty secret key: anybody could sign with it"
+                )));
+            }
             declared.push(Declared { public_key, secret_keys: entry.secret_keys.clone(), settings });
         }
         if declared.is_empty() && self.demo_project {
@@ -155,6 +160,35 @@ impl Config {
             declared.push(Declared { public_key, secret_keys: vec![DEMO.1.to_owned()], settings });
         }
         Ok(declared)
+    }
+
+    /// The first value that has the right type and yet makes no sense, with what is wrong with it.
+    fn fault(&self) -> Option<(&'static str, String)> {
+        let address = |text: &str| text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let base = |text: &str| {
+            let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+            text.is_empty() || host.is_some_and(|host| !host.is_empty() && !host.contains(['?', '#', ' ']))
+        };
+        let url = "an address begins with http:// or https://".to_owned();
+        let port = "an address is HOST:PORT, like 127.0.0.1:8080".to_owned();
+        let database = &self.database.url;
+        let known = ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| database.starts_with(scheme));
+        let level = tracing_subscriber::EnvFilter::try_new(&self.log.level);
+        [
+            (!address(&self.server.listen)).then(|| ("server.listen", port.clone())),
+            (!self.metrics.listen.is_empty() && self.metrics.listen.parse::<std::net::SocketAddr>().is_err())
+                .then(|| ("metrics.listen", "an address is IP:PORT, like 127.0.0.1:9090".to_owned())),
+            (!base(&self.urls.upload)).then(|| ("urls.upload", url.clone())),
+            (!base(&self.urls.rest)).then(|| ("urls.rest", url.clone())),
+            (!base(&self.urls.cdn)).then(|| ("urls.cdn", url.clone())),
+            (!database.is_empty() && !known)
+                .then(|| ("database.url", "it begins with sqlite:// or postgres://".to_owned())),
+            self.blobs.check(&self.data_dir).err().map(|error| ("blobs.url", error.to_string())),
+            level.err().map(|error| ("log.level", error.to_string())),
+        ]
+        .into_iter()
+        .flatten()
+        .next()
     }
 
     /// Whether the demo project, whose secret is public, exists.
@@ -280,12 +314,20 @@ impl Layers {
     }
 
     fn read(self) -> Result<Config, ConfigError> {
-        serde_path_to_error::deserialize(Value::Table(self.merged)).map_err(|error| {
-            let path = error.path().to_string();
+        let wrong = |path: &str, what: &str| {
             let source = self.sources.iter().find(|(key, _)| path.starts_with(key.as_str()));
             let source = source.map_or("config/default.toml", |(_, source)| source.as_str());
-            ConfigError(format!("`{path}` in {source}: {}. See config/default.toml.", error.inner().to_string().trim()))
-        })
+            ConfigError(format!(
+                "`{path}` in {source}: {}. See config/default.toml.",
+                what.trim().trim_end_matches('.')
+            ))
+        };
+        let config: Config = serde_path_to_error::deserialize(Value::Table(self.merged.clone()))
+            .map_err(|error| wrong(&error.path().to_string(), &error.inner().to_string()))?;
+        match config.fault() {
+            Some((path, what)) => Err(wrong(path, &what)),
+            None => Ok(config),
+        }
     }
 }
 
@@ -358,6 +400,17 @@ mod tests {
                 None,
                 ("STOWAGE_UPLOADS__REQUEST_SIZE", "huge"),
                 vec!["uploads.request_size", "STOWAGE_UPLOADS__REQUEST_SIZE", "64MiB"],
+            ),
+            (None, ("STOWAGE_URLS__CDN", "cdn.example.com"), vec!["urls.cdn", "STOWAGE_URLS__CDN", "https://"]),
+            (None, ("STOWAGE_SERVER__LISTEN", "nohost"), vec!["server.listen", "HOST:PORT"]),
+            (None, ("STOWAGE_METRICS__LISTEN", "nope"), vec!["metrics.listen", "IP:PORT"]),
+            (None, ("STOWAGE_DATABASE__URL", "mysql://x"), vec!["database.url", "postgres://"]),
+            (None, ("STOWAGE_BLOBS__URL", "foo"), vec!["blobs.url", "s3://"]),
+            (None, ("STOWAGE_LOG__LEVEL", "====="), vec!["log.level", "STOWAGE_LOG__LEVEL"]),
+            (
+                Some("[[projects]]\npublic_key = \"a\"\nsecret_keys = [\"\"]\n"),
+                ("A", "b"),
+                vec!["`a`", "empty secret key"],
             ),
             (None, ("STOWAGE_DURABILITY", "some"), vec!["durability", "STOWAGE_DURABILITY", "relaxed"]),
             (None, ("STOWAGE_SERVER__TRUSTED_PROXIES", "10.0.0.300"), vec!["server.trusted_proxies"]),

@@ -35,7 +35,7 @@ pub(crate) async fn bind(listen: &str) -> anyhow::Result<TcpListener> {
 
 /// Serves until `stop`, then lets requests under way finish within the drain time.
 pub(crate) async fn serve(listener: TcpListener, front: Front, config: &Server, stop: CancellationToken) {
-    let permits = Arc::new(Semaphore::new(config.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
+    let permits = Arc::new(Semaphore::new(connections(config.max_connections)));
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(config.header_timeout).max_buf_size(READ_BUFFER);
@@ -77,6 +77,18 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, config: &Server, 
     if tokio::time::timeout(config.drain_timeout, graceful.shutdown()).await.is_err() {
         warn!("requests under way were cut off after server.drain_timeout");
     }
+}
+
+/// As many connections as are configured and as file descriptors allow: an upload takes one for its connection and one for
+/// its file, and the stores need some for themselves.
+fn connections(configured: usize) -> usize {
+    const SPARE: u64 = 256;
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+    let possible = usize::try_from(limit.saturating_sub(SPARE) / 2).unwrap_or(usize::MAX).max(16);
+    if configured > possible {
+        warn!(possible, "server.max_connections is more than the limit of open files allows; raise it (ulimit -n)");
+    }
+    configured.clamp(1, possible).min(Semaphore::MAX_PERMITS)
 }
 
 async fn accept(

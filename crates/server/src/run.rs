@@ -8,14 +8,14 @@ use stowage_api::{Shared, State, TrustedProxies};
 use stowage_delivery::Delivery;
 use stowage_intake::Intake;
 use stowage_janitor::Janitor;
-use stowage_model::{Clock, Ids};
+use stowage_model::{Clock, Ids, Settings};
 use stowage_store::blobs::Blobs;
-use stowage_store::records::Records;
+use stowage_store::records::{Options, Records};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::config::Config;
+use crate::config::{Config, DEMO};
 use crate::listener;
 
 /// What a process does.
@@ -62,19 +62,36 @@ impl Running {
     }
 }
 
-/// The two stores, opened as configured, with the declared projects in them.
-pub(crate) async fn open_stores(config: &Config, clock: &Clock) -> anyhow::Result<(Records, Blobs)> {
-    make_folder(&config.data_dir)?;
-    let records = open_records(config, clock).await?;
-    let blobs = Blobs::open(&config.blobs, &config.data_dir, config.durability).await?;
-    Ok((records, blobs))
+/// The blobs, opened as configured.
+pub(crate) async fn open_blobs(config: &Config) -> anyhow::Result<Blobs> {
+    Ok(Blobs::open(&config.blobs, &config.data_dir, config.durability).await?)
 }
 
-/// The records alone, with the declared projects in them.
+/// The records as they are, for commands beside the server: they migrate nothing and declare nothing, so that a command
+/// with half a configuration changes nothing that the server's configuration says.
 pub(crate) async fn open_records(config: &Config, clock: &Clock) -> anyhow::Result<Records> {
     make_folder(&config.data_dir)?;
+    let options = Options { migrate: false, ..config.database.clone() };
+    Ok(Records::open(&options, &config.data_dir, config.durability, clock.clone()).await?)
+}
+
+/// The records of a server or worker: migrated where configured, with the declared projects in them.
+async fn prepare_records(config: &Config, clock: &Clock) -> anyhow::Result<Records> {
+    make_folder(&config.data_dir)?;
     let records = Records::open(&config.database, &config.data_dir, config.durability, clock.clone()).await?;
-    records.declare_projects(&config.declared_projects()?, clock.now()).await?;
+    let declared = config.declared_projects()?;
+    records.declare_projects(&declared, clock.now()).await?;
+    // A demo project of an earlier start must not live on after it was switched off: everybody knows its secret.
+    let (key, secret) = DEMO;
+    if let Some(demo) = records.project_by_key(key).await?
+        && !declared.iter().any(|project| project.public_key.as_str() == key)
+        && demo.secret_keys == [secret]
+        && !demo.settings.removed
+    {
+        let settings = Settings { removed: true, ..demo.settings.clone() };
+        records.update_project(demo.id, &demo.secret_keys, &settings).await?;
+        info!("the demo project of an earlier start is marked as removed");
+    }
     Ok(records)
 }
 
@@ -92,7 +109,8 @@ pub async fn start(config: Config, role: Role, clock: Clock, ids: Ids) -> anyhow
         Role::Serve | Role::ServeAndWork => Some(listener::bind(&config.server.listen).await?),
     };
     let address = listener.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?;
-    let (records, blobs) = open_stores(&config, &clock).await?;
+    let records = prepare_records(&config, &clock).await?;
+    let blobs = open_blobs(&config).await?;
     let stop = CancellationToken::new();
     let janitor = Janitor::new(records.clone(), blobs.clone(), clock.clone(), config.janitor.clone());
     let working = (role != Role::Serve).then(|| tokio::spawn(janitor.clone().work(stop.clone())));

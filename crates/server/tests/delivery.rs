@@ -49,6 +49,7 @@ async fn small_and_large_files_come_back_whole_and_in_parts() {
         let outside = get(format!("bytes={size}-")).await;
         assert_eq!(outside.status(), 416);
         assert_eq!(outside.headers()["content-range"], format!("bytes */{size}"));
+        assert_eq!(outside.headers()["cache-control"], "no-store");
     }
 }
 
@@ -111,6 +112,22 @@ async fn hostile_types_are_harmless() {
         let saved = server.get(&format!("/{id}/-/inline/no/")).send().await.unwrap();
         assert!(saved.headers()["content-disposition"].to_str().unwrap().starts_with("attachment"), "{mime}");
     }
+}
+
+#[tokio::test]
+async fn a_type_that_is_a_list_is_not_believed() {
+    let server = Server::start().await;
+    let body = "--b\r\nContent-Disposition: form-data; name=\"UPLOADCARE_PUB_KEY\"\r\n\r\ndemopublickey\r\n\
+                --b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a\"\r\n\
+                Content-Type: image/png; a=b, text/html\r\n\r\n<script>alert(1)</script>\r\n--b--\r\n";
+    let request = server.http.post(server.url("/base/")).header("content-type", "multipart/form-data; boundary=b");
+    let answer = support::json(request.body(body).send().await.unwrap()).await;
+    let delivered = server.get(&format!("/{}/", answer["f"].as_str().unwrap())).send().await.unwrap();
+    assert!(!delivered.headers()["content-type"].to_str().unwrap().contains(','));
+    assert!(
+        delivered.headers().contains_key("content-security-policy")
+            || delivered.headers()["content-type"] == "text/plain"
+    );
 }
 
 #[tokio::test]

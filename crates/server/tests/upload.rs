@@ -186,6 +186,8 @@ async fn every_refusal_of_base() {
         let answer = refusal(raw(&server, content_type, body).await).await;
         assert_eq!(answer, (400, "HTTP POST request parsing failed.".into()), "{content_type} {body:?}");
     }
+    let nothing = server.http.post(server.url("/base/")).send().await.unwrap();
+    assert_eq!(refusal(nothing).await, (403, "UPLOADCARE_PUB_KEY is required.".into()));
     let urlencoded = raw(&server, "application/x-www-form-urlencoded", b"UPLOADCARE_PUB_KEY=demopublickey").await;
     assert_eq!(refusal(urlencoded).await, (400, "Request does not contain files.".into()));
     let nul = raw(&server, "application/x-www-form-urlencoded", b"UPLOADCARE_PUB_KEY=demopublickey&x%00=a").await;
@@ -300,6 +302,18 @@ async fn an_id_may_be_chosen_where_allowed() {
         refusal(taken).await,
         (400, "UPLOADCARE_FILE_ID is duplicated. You are probably a lottery winner.".into())
     );
+    // What was kept before the clash was seen is given back.
+    let before = server.blob_bytes();
+    let large = vec![b'x'; 3 << 20];
+    let clash = server.upload(&[("UPLOADCARE_FILE_ID", chosen)], &[("file", "a", &large, "text/plain")]).await;
+    assert_eq!(clash.status(), 400);
+    for _ in 0..100 {
+        if server.blob_bytes() == before {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(server.blob_bytes(), before);
     let invalid = server.upload(&[("UPLOADCARE_FILE_ID", "x")], &[part]).await;
     assert_eq!(refusal(invalid).await, (400, "UPLOADCARE_FILE_ID should be a valid UUID.".into()));
     let ignoring = Server::start().await;

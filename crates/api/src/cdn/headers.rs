@@ -5,6 +5,8 @@ use std::fmt::Write;
 use axum::body::Body;
 use http::{HeaderValue, Response, header};
 
+use stowage_model::media_type;
+
 use crate::errors::set;
 
 /// The methods of this door.
@@ -36,8 +38,8 @@ pub(super) struct Treatment {
 
 impl Treatment {
     /// Judges a media type; parameters do not matter.
-    pub(super) fn of(media_type: &str) -> Self {
-        let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    pub(super) fn of(text: &str) -> Self {
+        let essence = media_type::essence(text);
         let kind = essence.split('/').next().unwrap_or_default();
         let passive = match kind {
             "image" => !essence.contains("xml"),

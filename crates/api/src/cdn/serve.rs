@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use stowage_delivery::Original;
-use stowage_model::{File, Refusal};
+use stowage_model::{File, Refusal, media_type};
 use stowage_store::blobs::BlobError;
 use tracing::error;
 
@@ -12,6 +12,9 @@ use super::headers::{HARMLESS, Treatment, disposition};
 use super::range::{Wanted, is_unchanged, wanted};
 use super::route::Path;
 use crate::{State, errors};
+
+/// The type of bytes of which nothing is known.
+const UNKNOWN: &str = "application/octet-stream";
 
 pub(super) async fn serve(state: &State, request: &Parts, path: Path) -> Response<Body> {
     original(state, request, path).await.unwrap_or_else(|refusal| errors::delivery(&refusal))
@@ -48,8 +51,11 @@ async fn original(state: &State, request: &Parts, path: Path) -> Result<Response
             range
         }
         Wanted::Nothing => {
+            // None of the headers above: they describe the file, and nobody shall keep this answer in its place.
+            let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
             set_text(&mut response, header::CONTENT_RANGE, format!("bytes */{}", file.size));
+            errors::set(&mut response, header::CACHE_CONTROL, "no-store");
             return Ok(response);
         }
     };
@@ -80,10 +86,10 @@ async fn set_validators(response: &mut Response<Body>, state: &State, file: &Fil
 }
 
 fn set_content(response: &mut Response<Body>, file: &File, path: &Path) {
-    let treatment = Treatment::of(&file.mime_type);
-    let media_type = HeaderValue::from_str(&file.mime_type);
-    let media_type = media_type.unwrap_or(HeaderValue::from_static("application/octet-stream"));
-    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+    // A browser may see another type than we do in what is not well formed.
+    let shown = if media_type::is_well_formed(&file.mime_type) { &file.mime_type } else { UNKNOWN };
+    let treatment = Treatment::of(shown);
+    set_text(response, header::CONTENT_TYPE, shown.to_owned());
     if treatment.active {
         errors::set(response, header::CONTENT_SECURITY_POLICY, HARMLESS);
     }

@@ -74,6 +74,9 @@ async fn act(records: &Records, clock: &Clock, action: Action) -> anyhow::Result
                 None => Ids::random().hex(20).parse().context("a new key")?,
             };
             let secret = secret_key.unwrap_or_else(|| Ids::random().hex(20));
+            if secret.is_empty() {
+                bail!("--secret-key is empty: anybody could sign with it");
+            }
             let settings = change(&Settings::default(), &settings)?;
             let project = Declared { public_key: public_key.clone(), secret_keys: vec![secret.clone()], settings };
             match records.create_project(&project, clock.now()).await {

@@ -91,6 +91,11 @@ pub(super) struct Bucket {
 }
 
 impl Options {
+    /// Whether the URL names a store, which may or may not be there.
+    pub fn check(&self, data_dir: &Path) -> Result<(), OpenError> {
+        self.place(data_dir).map(drop)
+    }
+
     pub(super) fn place(&self, data_dir: &Path) -> Result<Place, OpenError> {
         if self.url.is_empty() {
             return Ok(Place::Disk(data_dir.join("blobs")));

@@ -135,6 +135,8 @@ impl TempFile {
     /// Moves it to `target` and gives back the open, locked file. It then stays; its bytes are durable only after
     /// [`File::sync_all`]. Waits for the disk.
     pub(super) fn move_to(self, target: &Path) -> io::Result<File> {
+        // The age of a blob counts from here, not from its last byte: its record is still to be written.
+        self.file.set_modified(stowage_model::clock::machine_now().to_system_time())?;
         fs::rename(self.path.get(), target)?;
         self.path.spare();
         Ok(self.file)

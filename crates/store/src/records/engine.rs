@@ -180,17 +180,12 @@ impl Engine {
     }
 }
 
-/// The URL with `***` in the place of a password, for messages.
+/// The URL without whatever may hold a password, for messages: no user, no query.
 fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    match authority.rsplit_once('@') {
-        Some((user, host)) => {
-            let user = user.split(':').next().unwrap_or_default();
-            format!("{scheme}://{user}:***@{host}{path}")
-        }
-        None => url.to_owned(),
-    }
+    let Some((scheme, rest)) = url.split_once("://") else { return "a URL without a scheme".to_owned() };
+    let rest = rest.split('?').next().unwrap_or_default();
+    let place = rest.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{place}")
 }
 
 #[cfg(test)]
@@ -199,9 +194,10 @@ mod tests {
 
     #[test]
     fn passwords_do_not_get_into_messages() {
-        assert_eq!(without_password("postgres://me:s3cret@db:5432/x"), "postgres://me:***@db:5432/x");
-        assert_eq!(without_password("mysql://me:p@ss@db/x"), "mysql://me:***@db/x");
-        assert_eq!(without_password("nonsense"), "nonsense");
+        assert_eq!(without_password("postgres://me:s3cret@db:5432/x"), "postgres://db:5432/x");
+        assert_eq!(without_password("mysql://me:p@s/s@db/x"), "mysql://db/x");
+        assert_eq!(without_password("postgres://db/x?user=me&password=s3cret"), "postgres://db/x");
+        assert_eq!(without_password("s3cret"), "a URL without a scheme");
     }
 
     #[test]

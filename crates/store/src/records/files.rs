@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use sqlx::FromRow;
 use sqlx::types::Json;
@@ -13,18 +14,31 @@ use uuid::Uuid;
 use super::engine::read;
 use super::{HOT_FOR, Records, RecordsError};
 
-/// How many files the process remembers.
+/// How many files the process remembers at most, and how many bytes of them: metadata may be a hundred times as long as the
+/// rest of a record.
 const HOT_FILES: usize = 4096;
+const HOT_BYTES: u64 = 8 << 20;
+
+#[derive(Clone)]
+struct ByLength;
+
+impl Weighter<FileId, (Instant, Arc<File>)> for ByLength {
+    fn weight(&self, _: &FileId, (_, file): &(Instant, Arc<File>)) -> u64 {
+        let metadata: usize = file.metadata.pairs().map(|(key, value)| key.len() + value.len() + 64).sum();
+        let tags: usize = file.tags.as_slice().iter().map(|tag| tag.len() + 24).sum();
+        (1024 + file.name.original().len() + file.mime_type.len() + metadata + tags) as u64
+    }
+}
 
 pub(super) struct HotFiles {
-    cache: Cache<FileId, (Instant, Arc<File>)>,
+    cache: Cache<FileId, (Instant, Arc<File>), ByLength>,
     /// Counts changes, so that a file that was read before a change is not remembered after it.
     changes: AtomicU64,
 }
 
 impl HotFiles {
     pub(super) fn new() -> Self {
-        Self { cache: Cache::new(HOT_FILES), changes: AtomicU64::new(0) }
+        Self { cache: Cache::with_weighter(HOT_FILES, HOT_BYTES, ByLength), changes: AtomicU64::new(0) }
     }
 
     /// To be called after the change of a file is committed.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use sqlx::error::DatabaseError;
+use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::types::Json;
 use stowage_model::{Clock, FileId, NewFile, ProjectId, Timestamp};
 use tokio::sync::{mpsc, oneshot};
@@ -36,7 +36,13 @@ struct Commit {
     done: oneshot::Sender<Result<Vec<Timestamp>, AddError>>,
 }
 
-pub(super) struct Intake(mpsc::Sender<Commit>);
+enum Order {
+    Commit(Commit),
+    /// Commit what is queued, then end; the sender is dropped when that is done.
+    End(oneshot::Sender<()>),
+}
+
+pub(super) struct Intake(mpsc::Sender<Order>);
 
 impl Intake {
     /// Starts the writer; it ends with the last clone of the records.
@@ -45,6 +51,14 @@ impl Intake {
         tokio::spawn(Writer { engine, clock, latest: HashMap::new() }.run(receiver));
         Self(sender)
     }
+
+    /// Waits until everything that was handed in is committed, and takes no more.
+    pub(super) async fn end(&self) {
+        let (done, ended) = oneshot::channel();
+        if self.0.send(Order::End(done)).await.is_ok() {
+            let _ = ended.await;
+        }
+    }
 }
 
 impl Records {
@@ -52,7 +66,7 @@ impl Records {
     pub async fn add_files(&self, project: ProjectId, files: Vec<NewFile>) -> Result<Vec<Timestamp>, AddError> {
         let gone = || AddError::Records(RecordsError::Database(sqlx::Error::WorkerCrashed));
         let (done, answer) = oneshot::channel();
-        self.inner.intake.0.send(Commit { project, files, done }).await.map_err(|_| gone())?;
+        self.inner.intake.0.send(Order::Commit(Commit { project, files, done })).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 }
@@ -65,10 +79,23 @@ struct Writer {
 }
 
 impl Writer {
-    async fn run(mut self, mut commits: mpsc::Receiver<Commit>) {
-        let mut batch = Vec::with_capacity(BATCH);
-        while commits.recv_many(&mut batch, BATCH).await > 0 {
-            self.commit(std::mem::take(&mut batch)).await;
+    async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+        let mut received = Vec::with_capacity(BATCH);
+        let mut waiting_for_the_end = Vec::new();
+        while orders.recv_many(&mut received, BATCH).await > 0 {
+            let mut batch = Vec::with_capacity(received.len());
+            for order in received.drain(..) {
+                match order {
+                    Order::Commit(commit) => batch.push(commit),
+                    Order::End(done) => {
+                        orders.close();
+                        waiting_for_the_end.push(done);
+                    }
+                }
+            }
+            if !batch.is_empty() {
+                self.commit(batch).await;
+            }
         }
     }
 
@@ -82,14 +109,26 @@ impl Writer {
                 commit.files.iter().zip(times).map(|(file, time)| (commit.project, file, *time))
             })
             .collect();
-        if insert(&self.engine, &rows).await.is_ok() {
-            for (commit, times) in batch.into_iter().zip(times) {
-                // Whoever went away meanwhile has uploaded a file all the same.
-                let _ = commit.done.send(Ok(times));
+        match insert(&self.engine, &rows).await {
+            Ok(()) => {
+                for (commit, times) in batch.into_iter().zip(times) {
+                    // Whoever went away meanwhile has uploaded a file all the same.
+                    let _ = commit.done.send(Ok(times));
+                }
+                return;
             }
-            return;
+            Err(error) if blames_a_row(&error) => {}
+            Err(error) => {
+                // Perhaps it was committed and only the answer got lost, so it must not be tried again: a second try would
+                // find the first one's files and take them for somebody else's.
+                for commit in batch {
+                    let _ = commit.done.send(Err(AddError::Records(RecordsError::alike(&error))));
+                }
+                return;
+            }
         }
-        // Something in the batch is wrong. Alone, each commit succeeds or fails for its own reasons.
+        // Something in the batch is wrong, and nothing of it was recorded. Alone, each commit succeeds or fails for its own
+        // reasons.
         for (commit, times) in batch.into_iter().zip(times) {
             let outcome = insert_carefully(&self.engine, commit.project, &commit.files, times).await;
             if let Ok(times) = &outcome
@@ -111,6 +150,14 @@ impl Writer {
         self.latest.insert(project, time);
         time
     }
+}
+
+/// Whether the database refused a statement for what is in it, and so has certainly not carried it out.
+fn blames_a_row(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| {
+        // Class 22 of Postgres: data exceptions.
+        error.kind() != ErrorKind::Other || error.code().is_some_and(|code| code.len() == 5 && code.starts_with("22"))
+    })
 }
 
 /// The statement that inserts `rows`, of which there are at most [`MAX_ROWS`], with their values bound.

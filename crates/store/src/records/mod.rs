@@ -7,7 +7,6 @@ mod intake;
 mod projects;
 mod upkeep;
 
-use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,13 +62,20 @@ pub enum RecordsError {
 
 impl From<sqlx::Error> for RecordsError {
     fn from(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(DatabaseError::code).map(Cow::into_owned);
-        match code.as_deref() {
-            // SQLITE_FULL, and disk_full of Postgres.
-            Some("13" | "53100") => Self::NoSpace,
-            _ => Self::Database(error),
-        }
+        if is_full(&error) { Self::NoSpace } else { Self::Database(error) }
     }
+}
+
+impl RecordsError {
+    /// The same failure once more, for each of several who share it.
+    fn alike(error: &sqlx::Error) -> Self {
+        if is_full(error) { Self::NoSpace } else { Self::Database(sqlx::Error::Protocol(error.to_string())) }
+    }
+}
+
+fn is_full(error: &sqlx::Error) -> bool {
+    // SQLITE_FULL, and disk_full of Postgres.
+    matches!(error.as_database_error().and_then(DatabaseError::code).as_deref(), Some("13" | "53100"))
 }
 
 /// Why the records could not be opened.
@@ -135,6 +141,7 @@ impl Records {
 
     /// Writes what is queued and closes every connection.
     pub async fn close(&self) {
+        self.inner.intake.end().await;
         self.inner.engine.close().await;
     }
 
