@@ -48,6 +48,25 @@ async fn slow_clients_are_given_up() {
 }
 
 #[tokio::test]
+async fn who_keeps_dripping_is_given_up_as_well() {
+    let place = Place::with(&[("STOWAGE_SERVER__REQUEST_TIMEOUT", "1s")]).await;
+    let server = place.serve(&[]).await;
+    let stream = connect(&server).await;
+    let (mut answers, mut body) = stream.into_split();
+    let head = "POST /base/ HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\nContent-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n";
+    body.write_all(head.as_bytes()).await.unwrap();
+    let dripping = tokio::spawn(async move {
+        while body.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    let mut text = Vec::new();
+    drop(tokio::time::timeout(Duration::from_secs(30), answers.read_to_end(&mut text)).await.unwrap());
+    assert!(String::from_utf8_lossy(&text).starts_with("HTTP/1.1 408"));
+    dripping.abort();
+}
+
+#[tokio::test]
 async fn connections_above_the_limit_wait_their_turn() {
     let place = Place::with(&[("STOWAGE_SERVER__MAX_CONNECTIONS", "2")]).await;
     let server = place.serve(&[]).await;

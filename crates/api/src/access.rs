@@ -16,7 +16,7 @@ use tower::{Service, ServiceExt};
 use tower_http::timeout::TimeoutBody;
 use tracing::{Instrument, debug, error_span};
 
-use crate::State;
+use crate::{State, errors};
 
 /// The header that names a request in answers and logs.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-uploadcare-request-id");
@@ -64,12 +64,13 @@ where
             *request.uri_mut() = uri;
         }
         request.extensions_mut().insert(id);
-        let answer = self.router.clone().oneshot(request);
+        let answer = tokio::time::timeout(self.state.request_timeout, self.router.clone().oneshot(request));
         Box::pin(
             async move {
                 let mut response = match answer.await {
-                    Ok(response) => response,
-                    Err(never) => match never {},
+                    Ok(Ok(response)) => response,
+                    Ok(Err(never)) => match never {},
+                    Err(_) => errors::too_slow(),
                 };
                 let status = response.status();
                 let headers = response.headers_mut();

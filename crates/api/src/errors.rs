@@ -65,6 +65,15 @@ pub(crate) fn delivery(refusal: &Refusal) -> Response<Body> {
     response
 }
 
+/// A request that took longer than `server.request_timeout`; its connection ends with this answer.
+pub(crate) fn too_slow() -> Response<Body> {
+    let mut response = Response::new(Body::from("The request took too long."));
+    *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+    set(&mut response, header::CONTENT_TYPE, "text/plain; charset=utf-8");
+    set(&mut response, header::CONNECTION, "close");
+    response
+}
+
 /// A successful JSON answer, without a charset: clients compare the media type as a whole.
 pub(crate) fn json(value: &impl Serialize) -> Response<Body> {
     match serde_json::to_vec(value) {

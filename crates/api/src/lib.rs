@@ -65,6 +65,8 @@ pub struct Shared {
     pub max_age: Duration,
     /// How long a request body may pause before the request is given up.
     pub body_timeout: Duration,
+    /// How long a request may take until its answer begins.
+    pub request_timeout: Duration,
     /// Where the world reaches the APIs.
     pub urls: UrlOptions,
     /// Who may speak for others.

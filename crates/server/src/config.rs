@@ -58,6 +58,8 @@ pub struct Server {
     #[serde(deserialize_with = "duration")]
     pub body_timeout: Duration,
     #[serde(deserialize_with = "duration")]
+    pub request_timeout: Duration,
+    #[serde(deserialize_with = "duration")]
     pub write_timeout: Duration,
     #[serde(deserialize_with = "duration")]
     pub drain_timeout: Duration,

@@ -125,6 +125,7 @@ pub async fn start(config: Config, role: Role, clock: Clock, ids: Ids) -> anyhow
             uploads: config.uploads.clone(),
             max_age: config.delivery.max_age,
             body_timeout: config.server.body_timeout,
+            request_timeout: config.server.request_timeout,
             urls: config.urls.clone(),
             trusted_proxies: TrustedProxies(config.server.trusted_proxies.clone()),
         });

@@ -312,3 +312,57 @@ async fn columns_of_postgres(url: &str) -> Vec<(String, String)> {
         ORDER BY table_name::text COLLATE \"C\", column_name::text COLLATE \"C\"";
     sqlx::query_as(sql).fetch_all(&pool).await.unwrap()
 }
+
+/// A way to Postgres that breaks off when the answer to a message with `marker` in it comes back: the server has done what it
+/// was told, and the client cannot know.
+async fn cut_at(target: String, marker: &'static [u8]) -> std::net::SocketAddr {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = tokio::net::TcpStream::connect(&target).await.unwrap();
+            tokio::spawn(async move {
+                let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+                    (client.into_split(), server.into_split());
+                let (mut question, mut answer) = (vec![0; 65536], vec![0; 65536]);
+                let mut doomed = false;
+                loop {
+                    tokio::select! {
+                        read = from_client.read(&mut question) => match read {
+                            Ok(1..) if doomed => {}
+                            Ok(len @ 1..) => {
+                                doomed = question[..len].windows(marker.len()).any(|window| window == marker);
+                                to_server.write_all(&question[..len]).await.unwrap();
+                            }
+                            _ => return,
+                        },
+                        read = from_server.read(&mut answer) => match read {
+                            Ok(len @ 1..) if !doomed => to_client.write_all(&answer[..len]).await.unwrap(),
+                            _ => return,
+                        },
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_is_not_taken_for_a_taken_id() {
+    let Some(url) = testing::postgres_url().await else { return };
+    let direct = Case::new(url.clone());
+    let records = direct.open().await;
+    let project = project(&records, "p").await;
+    let place = url.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let proxy = cut_at(place.clone(), b"cut-here.txt").await;
+    let through = Case::new(url.replace(&place, &proxy.to_string()));
+    let node = through.open().await;
+    node.add_files(project, vec![new_file("before.txt")]).await.unwrap();
+    let lost = new_file("cut-here.txt");
+    let outcome = node.add_files(project, vec![lost.clone()]).await;
+    assert!(matches!(outcome, Err(AddError::Records(_))), "{outcome:?}");
+    assert!(records.file(lost.id).await.unwrap().is_some(), "it was recorded all the same");
+    node.add_files(project, vec![new_file("after.txt")]).await.unwrap();
+}
