@@ -62,7 +62,7 @@ async fn who_keeps_dripping_is_given_up_as_well() {
     });
     let mut text = Vec::new();
     drop(tokio::time::timeout(Duration::from_secs(30), answers.read_to_end(&mut text)).await.unwrap());
-    assert!(String::from_utf8_lossy(&text).starts_with("HTTP/1.1 408"));
+    assert!(String::from_utf8_lossy(&text).contains("HTTP POST request parsing failed."));
     dripping.abort();
 }
 

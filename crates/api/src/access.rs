@@ -14,9 +14,9 @@ use http_body::Body as HttpBody;
 use stowage_model::RequestId;
 use tower::{Service, ServiceExt};
 use tower_http::timeout::TimeoutBody;
-use tracing::{Instrument, debug, error_span};
+use tracing::{Instrument, debug, debug_span};
 
-use crate::{State, errors};
+use crate::{State, cdn};
 
 /// The header that names a request in answers and logs.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-uploadcare-request-id");
@@ -52,40 +52,57 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let pause = self.state.body_timeout;
-        let mut request = request.map(|body| Body::new(TimeoutBody::new(pause, body)));
-        let id = self.state.ids.request();
+        let (state, router) = (self.state.clone(), self.router.clone());
+        let mut request = request.map(|body| {
+            if body.is_end_stream() { Body::empty() } else { Body::new(TimeoutBody::new(state.body_timeout, body)) }
+        });
+        let id = state.ids.request();
         let started = Instant::now();
         let method = request.method().clone();
-        // Errors below carry the request's id; what was asked is told with the answer, to those who listen.
-        let span = error_span!("request", %id);
-        let path = tracing::enabled!(tracing::Level::DEBUG).then(|| request.uri().path().to_owned());
+        let span = debug_span!("request", %id, %method, path = request.uri().path());
         if let Some(uri) = tidy(request.uri()) {
             *request.uri_mut() = uri;
         }
         request.extensions_mut().insert(id);
-        let answer = tokio::time::timeout(self.state.request_timeout, self.router.clone().oneshot(request));
-        Box::pin(
-            async move {
-                let mut response = match answer.await {
-                    Ok(Ok(response)) => response,
-                    Ok(Err(never)) => match never {},
-                    Err(_) => errors::too_slow(),
-                };
-                let status = response.status();
-                let headers = response.headers_mut();
-                headers.insert(REQUEST_ID, id_value(id));
-                headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-                metrics::counter!("stowage_requests_total", "method" => method_label(&method), "status" => status.as_str().to_owned())
-                    .increment(1);
-                metrics::histogram!("stowage_request_seconds", "method" => method_label(&method))
-                    .record(started.elapsed().as_secs_f64());
-                debug!(%method, path, status = status.as_u16(), micros = started.elapsed().as_micros(), "answered");
-                Ok(response)
+        let answering = async move {
+            // Delivery is most of all requests, and needs no router.
+            if cdn::is_delivery(request.uri().path()) {
+                return cdn::route(axum::extract::State(state), request).await;
             }
-            .instrument(span),
-        )
+            match router.oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }
+        };
+        let counted = self.state.metrics;
+        let answered = async move {
+            let mut response = REQUEST.scope(id, answering).await;
+            let status = response.status();
+            let headers = response.headers_mut();
+            headers.insert(REQUEST_ID, id_value(id));
+            headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            if counted {
+                let method = method_label(&method);
+                metrics::counter!("stowage_requests_total", "method" => method, "status" => status.as_str().to_owned())
+                    .increment(1);
+                metrics::histogram!("stowage_request_seconds", "method" => method)
+                    .record(started.elapsed().as_secs_f64());
+            }
+            debug!(status = status.as_u16(), micros = started.elapsed().as_micros(), "answered");
+            Ok(response)
+        };
+        Box::pin(answered.instrument(span))
     }
+}
+
+tokio::task_local! {
+    static REQUEST: RequestId;
+}
+
+/// The id of the request that is being answered, for the log: spans exist at the level `debug` only, because each costs as
+/// much as a tenth of a small GET, while an error must always name its request.
+pub(crate) fn request_id() -> String {
+    REQUEST.try_with(ToString::to_string).unwrap_or_default()
 }
 
 fn id_value(id: RequestId) -> HeaderValue {

@@ -8,6 +8,8 @@ use stowage_model::Refusal;
 use stowage_store::records::RecordsError;
 use tracing::error;
 
+use crate::access::request_id;
+
 /// How the Upload API is to tell refusals (upload-api reference, section "Errors").
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Form {
@@ -65,15 +67,6 @@ pub(crate) fn delivery(refusal: &Refusal) -> Response<Body> {
     response
 }
 
-/// A request that took longer than `server.request_timeout`; its connection ends with this answer.
-pub(crate) fn too_slow() -> Response<Body> {
-    let mut response = Response::new(Body::from("The request took too long."));
-    *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
-    set(&mut response, header::CONTENT_TYPE, "text/plain; charset=utf-8");
-    set(&mut response, header::CONNECTION, "close");
-    response
-}
-
 /// A successful JSON answer, without a charset: clients compare the media type as a whole.
 pub(crate) fn json(value: &impl Serialize) -> Response<Body> {
     match serde_json::to_vec(value) {
@@ -83,7 +76,7 @@ pub(crate) fn json(value: &impl Serialize) -> Response<Body> {
             response
         }
         Err(error) => {
-            error!(%error, "an answer could not be written as JSON");
+            error!(request = request_id(), %error, "an answer could not be written as JSON");
             upload(&Refusal::UploadApi, Form::Text)
         }
     }
@@ -106,7 +99,7 @@ pub(crate) fn of_records(failure: RecordsError) -> Refusal {
     match failure {
         RecordsError::NoSpace => Refusal::UploadFailed,
         RecordsError::Database(failure) => {
-            error!(error = %failure, "the records failed");
+            error!(request = request_id(), error = %failure, "the records failed");
             Refusal::UploadApi
         }
     }
@@ -118,12 +111,12 @@ pub(crate) fn of_intake(failure: IntakeError) -> Refusal {
         IntakeError::TypeForbidden => Refusal::FileTypeForbidden,
         IntakeError::IdTaken(_) => Refusal::UploadcareFileIdDuplicated,
         IntakeError::NoSpace => {
-            error!("an upload was refused: no space left");
+            error!(request = request_id(), "an upload was refused: no space left");
             Refusal::UploadFailed
         }
         IntakeError::Records(failure) => of_records(failure),
         IntakeError::Blobs(failure) => {
-            error!(error = %failure, "the blob store failed");
+            error!(request = request_id(), error = %failure, "the blob store failed");
             Refusal::UploadApi
         }
     }

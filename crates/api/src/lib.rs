@@ -65,8 +65,10 @@ pub struct Shared {
     pub max_age: Duration,
     /// How long a request body may pause before the request is given up.
     pub body_timeout: Duration,
-    /// How long a request may take until its answer begins.
+    /// How long a request body may take as a whole.
     pub request_timeout: Duration,
+    /// Whether requests are counted.
+    pub metrics: bool,
     /// Where the world reaches the APIs.
     pub urls: UrlOptions,
     /// Who may speak for others.

@@ -126,6 +126,7 @@ pub async fn start(config: Config, role: Role, clock: Clock, ids: Ids) -> anyhow
             max_age: config.delivery.max_age,
             body_timeout: config.server.body_timeout,
             request_timeout: config.server.request_timeout,
+            metrics: !config.metrics.listen.is_empty(),
             urls: config.urls.clone(),
             trusted_proxies: TrustedProxies(config.server.trusted_proxies.clone()),
         });

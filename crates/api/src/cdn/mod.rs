@@ -6,4 +6,4 @@ mod route;
 mod serve;
 
 pub(crate) use headers::HARMLESS;
-pub(crate) use route::route;
+pub(crate) use route::{is_delivery, route};

@@ -60,6 +60,16 @@ impl Path {
     }
 }
 
+/// Whether a path begins with something of the form of a file id, and so can be nobody else's.
+pub(crate) fn is_delivery(path: &str) -> bool {
+    path.as_bytes().get(1..37).is_some_and(|id| {
+        id.iter().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+    })
+}
+
 /// Answers everything that no other door serves.
 pub(crate) async fn route(Shared(state): Shared<State>, request: Request<Body>) -> Response<Body> {
     let (parts, _) = request.into_parts();
@@ -103,6 +113,14 @@ mod tests {
         assert_eq!(parsed("/a%2Fb.txt").filename.as_deref(), Some("a/b.txt"));
         assert_eq!(parsed("//x.txt").filename.as_deref(), Some("x.txt"));
         assert_eq!(Path::parse(&format!("/{}/", ID.to_uppercase())).unwrap(), plain);
+    }
+
+    #[test]
+    fn paths_of_this_door_are_recognised() {
+        assert!(is_delivery(&format!("/{ID}/")) && is_delivery(&format!("/{ID}")) && is_delivery(&format!("/{ID}~2/")));
+        for path in ["/", "/base/", "/0b7c0b9e-25b8-4c4d-9e55-7d8c6f6c4b6", "/0b7c0b9e+25b8-4c4d-9e55-7d8c6f6c4b61/"] {
+            assert!(!is_delivery(path), "{path}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use tracing::error;
 use super::headers::{HARMLESS, Treatment, disposition};
 use super::range::{Wanted, is_unchanged, wanted};
 use super::route::Path;
+use crate::access::request_id;
 use crate::{State, errors};
 
 /// The type of bytes of which nothing is known.
@@ -32,6 +33,7 @@ async fn original(state: &State, request: &Parts, path: Path) -> Result<Response
         });
     }
     let mut response = Response::new(Body::empty());
+    response.headers_mut().reserve(24);
     let etag = format!("\"{}\"", file.etag);
     let modified = file.uploaded_at.to_system_time();
     set_validators(&mut response, state, &file, &etag).await?;
@@ -109,6 +111,6 @@ fn set_text(response: &mut Response<Body>, name: header::HeaderName, text: Strin
 }
 
 fn failed(failure: &dyn std::error::Error) -> Refusal {
-    error!(error = %failure, "a file could not be delivered");
+    error!(request = request_id(), error = %failure, "a file could not be delivered");
     Refusal::DeliveryFailed
 }

@@ -50,13 +50,16 @@ impl Call<'_> {
         if declared > most {
             // Who asks before sending is answered before sending; reading would be the permission to send.
             if !self.parts.headers.contains_key(header::EXPECT) {
-                body.drain().await;
+                let _ = tokio::time::timeout(self.state.request_timeout, body.drain()).await;
             }
             return Err(Refusal::RequestSizeLimitExceeded);
         }
-        let outcome = self.read_parts(&mut body, &progress).await;
+        let limit = self.state.request_timeout;
+        let Ok(outcome) = tokio::time::timeout(limit, self.read_parts(&mut body, &progress)).await else {
+            return Err(Refusal::PostRequestParserFailed);
+        };
         if outcome.is_err() {
-            body.drain().await;
+            let _ = tokio::time::timeout(limit, body.drain()).await;
         }
         outcome
     }
