@@ -63,7 +63,6 @@ where
         if let Some(uri) = tidy(request.uri()) {
             *request.uri_mut() = uri;
         }
-        request.extensions_mut().insert(id);
         let answering = async move {
             // Delivery is most of all requests, and needs no router.
             if cdn::is_delivery(request.uri().path()) {

@@ -230,14 +230,6 @@ impl Finished {
         self.len() == 0
     }
 
-    /// All its bytes, where it is small enough to be in memory.
-    pub fn memory(&self) -> Option<&Bytes> {
-        match &self.content {
-            Content::Memory(bytes) => Some(bytes),
-            Content::File(_) => None,
-        }
-    }
-
     /// Its first bytes: all of them, where there are fewer than [`SMALL`].
     pub fn head(&self) -> &[u8] {
         match &self.content {
