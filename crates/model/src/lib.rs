@@ -4,24 +4,33 @@
 
 pub mod clock;
 pub mod content;
+pub mod disposition;
 pub mod file;
+pub mod group;
 pub mod ids;
 pub mod media_type;
 pub mod metadata;
+pub mod multipart;
 pub mod name;
 pub mod project;
+pub mod reference;
 pub mod refusal;
 pub mod tags;
 pub mod units;
+pub mod upload;
 pub mod urls;
 
 pub use clock::{Clock, Timestamp};
 pub use content::{ContentInfo, GeoLocation, ImageInfo, MimeInfo};
+pub use disposition::Disposition;
 pub use file::{BlobKey, File, NewFile};
+pub use group::{Group, GroupId, Member};
 pub use ids::{FileId, Ids, ProjectId, PublicKey, RequestId};
 pub use metadata::Metadata;
 pub use name::FileName;
 pub use project::{AccountState, Project, Settings, StoreDefault, StoreFlag};
+pub use reference::FileRef;
 pub use refusal::Refusal;
 pub use tags::Tags;
+pub use upload::{FromUrl, Job, Upload, UrlTask};
 pub use urls::PublicUrls;

@@ -42,12 +42,21 @@ pub struct Settings {
     /// The largest file, in bytes.
     #[serde(deserialize_with = "crate::units::bytes")]
     pub max_file_size: u64,
+    /// The most bytes of all files that are not removed; 0 means no limit.
+    #[serde(deserialize_with = "crate::units::bytes")]
+    pub max_storage: u64,
+    /// The most files that are not removed; 0 means no limit.
+    pub max_files: u64,
     /// Whether uploads need a signature.
     pub signed_uploads: bool,
+    /// Whether the old form of a signature, MD5 of secret key and `expire`, is good as well.
+    pub legacy_md5_signatures: bool,
     /// Detected types that are taken, `type/subtype` or `type/*`; empty means all.
     pub allowed_types: Vec<String>,
     /// Detected types that are refused, written likewise.
     pub blocked_types: Vec<String>,
+    /// Whether SVG files are searched for scripts and refused where there are any, or where they do not parse.
+    pub svg_validation: bool,
     /// Whether an upload may choose its file's id with `UPLOADCARE_FILE_ID`.
     pub allow_client_file_id: bool,
     /// Whether the project takes uploads at all.
@@ -68,9 +77,13 @@ impl Default for Settings {
             store_default: StoreDefault::Never,
             strict_autostore: false,
             max_file_size: MAX_FILE_SIZE,
+            max_storage: 0,
+            max_files: 0,
             signed_uploads: false,
+            legacy_md5_signatures: false,
             allowed_types: Vec::new(),
             blocked_types: Vec::new(),
+            svg_validation: false,
             allow_client_file_id: false,
             uploads_enabled: true,
             account_state: AccountState::Active,
@@ -150,6 +163,8 @@ pub enum AccountState {
     Blocked,
     /// Not paid: uploads get `AccountUnpaidError`.
     Unpaid,
+    /// At its limits: uploads get `AccountLimitsExceededError`.
+    Limited,
 }
 
 #[cfg(test)]

@@ -1,20 +1,20 @@
-//! `Content-Disposition` of a part, read from its raw bytes: clients send names in UTF-8, in Latin-1, in the form of
+//! `Content-Disposition` of a part or of an origin's answer, read from its raw bytes: clients send names in UTF-8, in Latin-1, in the form of
 //! RFC 5987, and with quotes escaped in two ways.
 
 use std::borrow::Cow;
 
-/// What a part says about itself.
+/// What such a header says.
 #[derive(Debug, PartialEq, Eq, Default)]
-pub(super) struct Disposition {
+pub struct Disposition {
     /// The name of the form field.
-    pub(super) name: Option<String>,
+    pub name: Option<String>,
     /// The name of the file; a part that has one is a file, even if it is empty.
-    pub(super) filename: Option<String>,
+    pub filename: Option<String>,
 }
 
 impl Disposition {
     /// Reads `form-data; name="…"; filename="…"; filename*=utf-8''…`; what cannot be read is absent.
-    pub(super) fn parse(value: &[u8]) -> Self {
+    pub fn parse(value: &[u8]) -> Self {
         let mut disposition = Self::default();
         let mut extended = None;
         let mut rest = value;
