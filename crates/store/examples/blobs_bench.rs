@@ -1,8 +1,12 @@
-//! Measures what keeping and reading blobs in a folder costs: `blobs_bench FOLDER [SECONDS]`.
+//! Measures what keeping and reading blobs in a folder costs: `blobs_bench FOLDER [SECONDS [PART OF A CASE'S
+//! NAME]]`.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a tool for the people who work on this room")]
 
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -62,6 +66,110 @@ async fn puts(name: &str, blobs: &Blobs, size: usize, tasks: usize, lasting: Dur
         (after.1 - before.1) / count * 1e6
     );
     last
+}
+
+/// What arrives in parts, in bytes: all of it, a part, and the pieces of a part as they come out of a socket.
+const WHOLE: u64 = 1 << 30;
+const PART: u64 = 8 << 20;
+const PIECE: usize = 64 << 10;
+
+/// How many parts arrive at the same time.
+const AT_ONCE: usize = 8;
+
+/// A blob in parts, `AT_ONCE` at a time.
+async fn parts(name: &str, blobs: &Blobs, rounds: u32) {
+    for _ in 0..rounds {
+        settle_disk();
+        let parts = blobs.begin_parts(WHOLE).await.unwrap();
+        let (begun, before) = (Instant::now(), cpu());
+        let next = Arc::new(AtomicU64::new(0));
+        let running: Vec<_> = (0..AT_ONCE)
+            .map(|_| {
+                let (blobs, parts, next) = (blobs.clone(), parts.clone(), Arc::clone(&next));
+                tokio::spawn(async move {
+                    let piece = Bytes::from(vec![7; PIECE]);
+                    let mut done = Vec::new();
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        if number * PART >= WHOLE {
+                            return done;
+                        }
+                        let mut draft = blobs.part(&parts, u32::try_from(number).unwrap() + 1, PART).await.unwrap();
+                        for _ in 0..PART / PIECE as u64 {
+                            draft.write(piece.clone()).await.unwrap();
+                        }
+                        done.push(draft.finish().await.unwrap().part().clone());
+                    }
+                })
+            })
+            .collect();
+        let mut list = Vec::new();
+        for task in running {
+            list.extend(task.await.unwrap());
+        }
+        list.sort_by_key(|part| part.number);
+        let arrived = begun.elapsed();
+        blobs.assemble(&parts, WHOLE, &list).await.unwrap();
+        tell_parts(name, begun.elapsed(), before);
+        println!("  assembled in {:?}; most memory {} KiB", begun.elapsed() - arrived, most_memory());
+        blobs.abort_parts(&parts).await.unwrap();
+    }
+}
+
+/// The same writes by threads alone, straight from one piece of memory.
+fn raw_parts(name: &str, folder: &Path, rounds: u32, piece: usize) {
+    for _ in 0..rounds {
+        settle_disk();
+        let path = folder.join("raw");
+        let file = File::create(&path).unwrap();
+        file.set_len(WHOLE).unwrap();
+        file.sync_all().unwrap();
+        let (begun, before) = (Instant::now(), cpu());
+        let next = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..AT_ONCE {
+                scope.spawn(|| {
+                    let memory = vec![7; piece + 4096];
+                    let start = memory.as_ptr().align_offset(4096);
+                    loop {
+                        let at = next.fetch_add(1, Ordering::Relaxed) * PART;
+                        if at >= WHOLE {
+                            return;
+                        }
+                        let direct = rustix::fs::OFlags::DIRECT.bits().cast_signed();
+                        let file = OpenOptions::new().write(true).custom_flags(direct).open(&path).unwrap();
+                        for done in (0..PART).step_by(piece) {
+                            file.write_all_at(&memory[start..start + piece], at + done).unwrap();
+                        }
+                        file.sync_data().unwrap();
+                    }
+                });
+            }
+        });
+        tell_parts(name, begun.elapsed(), before);
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
+fn tell_parts(name: &str, took: Duration, before: (f64, f64)) {
+    let after = cpu();
+    println!(
+        "{name}: {:.2} GB/s, own CPU {:.2} s, machine {:.2} s for each GiB",
+        WHOLE as f64 / took.as_secs_f64() / 1e9,
+        after.0 - before.0,
+        after.1 - before.1
+    );
+}
+
+/// Waits until nobody's earlier writes keep the disk busy.
+fn settle_disk() {
+    assert!(Command::new("sync").status().unwrap().success());
+}
+
+fn most_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 async fn reads(name: &str, blobs: &Blobs, key: &BlobKey, size: u64, times: u32, socket: bool) {
@@ -125,6 +233,13 @@ async fn main() {
         }
         if wanted(&format!("{durability:?} 5 MB x 1")) {
             puts(&format!("{durability:?} 5 MB x 1"), &blobs, 5 << 20, 1, lasting).await;
+        }
+        if wanted(&format!("{durability:?} parts")) {
+            let name = format!("{durability:?} parts: 1 GiB in 8 MiB x 8");
+            parts(&name, &blobs, 3).await;
+            for piece in [256 << 10, 1 << 20] {
+                raw_parts(&format!("raw parts, pieces of {} KiB", piece >> 10), &root, 3, piece);
+            }
         }
         if durability == Durability::Full && wanted("read") {
             let len = 100_000_000;

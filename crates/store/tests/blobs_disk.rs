@@ -4,14 +4,14 @@
 #![expect(clippy::print_stderr, reason = "a skipped test must be seen in the output")]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use stowage_model::BlobKey;
 use stowage_store::Durability;
-use stowage_store::blobs::conformance::{self, content, eventually, get, put};
-use stowage_store::blobs::{BlobError, Blobs, Freed, Options, PackId, SMALL, Stored};
+use stowage_store::blobs::conformance::{self, content, eventually, get, put, put_part};
+use stowage_store::blobs::{AssembleError, BlobError, Blobs, Freed, Options, PackId, PartError, SMALL, Stored};
 
 const NO_GRACE: Duration = Duration::ZERO;
 
@@ -217,8 +217,7 @@ async fn what_a_power_cut_took_is_not_found() {
     assert_eq!(get(&blobs, &a, 0, 9000).await.unwrap(), content(1, 9000));
     assert!(matches!(get(&blobs, &b, 0, 9000).await, Err(BlobError::NotFound)));
     blobs.delete(&b).await.unwrap();
-    let file = root.join("files").join(&large.0[..2]).join(&large.0[2..4]).join(&large.0);
-    fs::OpenOptions::new().write(true).open(file).unwrap().set_len(1000).unwrap();
+    fs::OpenOptions::new().write(true).open(file_of(folder.path(), &large)).unwrap().set_len(1000).unwrap();
     assert!(matches!(get(&blobs, &large, 0, 200_000).await, Err(BlobError::Io(_))));
 }
 
@@ -289,6 +288,92 @@ async fn the_reserve_is_kept_free() {
     };
     assert!(matches!(written.await, Err(BlobError::NoSpace)));
     assert_eq!(pack_files(folder.path()), 0);
+}
+
+/// Where the file of a blob of its own is.
+fn file_of(folder: &Path, key: &BlobKey) -> PathBuf {
+    folder.join("blobs/files").join(&key.0[..2]).join(&key.0[2..4]).join(&key.0)
+}
+
+#[tokio::test]
+async fn an_announced_size_reserves_nothing() {
+    use std::os::unix::fs::MetadataExt;
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = open(folder.path(), Durability::Full).await;
+    let parts = blobs.begin_parts(1 << 40).await.unwrap();
+    let path = file_of(folder.path(), &parts.key);
+    let stat = || fs::metadata(&path).unwrap();
+    assert_eq!((stat().len(), stat().blocks()), (1 << 40, 0));
+    // It lies where it will stay, and nothing else is made.
+    let inode = stat().ino();
+    put_part(&blobs, &parts, 40_000, 5 << 20, &content(1, 1 << 20)).await;
+    assert!(stat().blocks() * 512 >= 1 << 20 && stat().blocks() * 512 < 3 << 20, "{}", stat().blocks());
+    blobs.assemble(&parts, 1 << 40, &[]).await.unwrap();
+    assert_eq!(stat().ino(), inode);
+    assert_eq!(get(&blobs, &parts.key, 0, 9).await.unwrap(), [0; 9][..]);
+    assert_eq!(blobs.sweep_drafts(NO_GRACE, true).await.unwrap(), Freed::default());
+    // What the records do not know the janitor finds as it finds any blob.
+    let listed = blobs.inventory(None, NO_GRACE).await.unwrap().items;
+    assert_eq!(listed, [Stored::Blob { key: parts.key.clone(), size: 1 << 40 }]);
+    assert_eq!(blobs.unfinished_parts(NO_GRACE).await.unwrap(), []);
+    blobs.abort_parts(&parts).await.unwrap();
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_or_too_short_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = open(folder.path(), Durability::Full).await;
+    let parts = blobs.begin_parts(100_000).await.unwrap();
+    let path = file_of(folder.path(), &parts.key);
+    let refused = async |size| matches!(blobs.assemble(&parts, size, &[]).await, Err(AssembleError::Refused));
+    assert!(refused(100_001).await);
+    let part = put_part(&blobs, &parts, 1, 120_000, &content(1, 120_000)).await;
+    assert!(part.etag.len() == 32 && part.etag.bytes().all(|b| b"0123456789abcdef".contains(&b)), "{}", part.etag);
+    assert!(!refused(100_000).await);
+    assert_eq!(fs::metadata(&path).unwrap().len(), 100_000, "what was too much is cut off");
+    let mut draft = blobs.part(&parts, 2, 50_000).await.unwrap();
+    fs::remove_file(&path).unwrap();
+    assert!(refused(100_000).await);
+    assert!(matches!(blobs.part(&parts, 1, 120_000).await, Err(BlobError::NotFound)));
+    // An attempt that had begun ends without harm.
+    draft.write(content(2, 50_000)).await.unwrap();
+    draft.finish().await.unwrap();
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn parts_keep_the_reserve_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let begun = open(folder.path(), Durability::Full).await.begin_parts(1 << 20).await.unwrap();
+    let options = Options { reserve: u64::MAX, ..Options::default() };
+    let blobs = Blobs::open(&options, folder.path(), Durability::Full).await.unwrap();
+    assert!(matches!(blobs.begin_parts(1 << 20).await, Err(BlobError::NoSpace)));
+    let mut draft = blobs.part(&begun, 1, 1 << 20).await.unwrap();
+    let written = async {
+        draft.write(content(1, 1 << 20)).await?;
+        draft.finish().await.map(drop).map_err(PartError::from)
+    };
+    assert!(matches!(written.await, Err(PartError::Blobs(BlobError::NoSpace))));
+}
+
+#[tokio::test]
+async fn a_part_that_does_not_fit_may_be_sent_again() {
+    let Some(disk) = SmallDisk::mount(4) else { return };
+    let blobs = open(disk.0.path(), Durability::Full).await;
+    let in_the_way = put(&blobs, &content(1, 2_000_000), 1 << 16).await;
+    let bytes = content(2, 3_000_000);
+    let parts = blobs.begin_parts(3_000_000).await.unwrap();
+    let mut draft = blobs.part(&parts, 1, 3_000_000).await.unwrap();
+    let refused = async {
+        draft.write(bytes.clone()).await?;
+        draft.finish().await.map(drop).map_err(PartError::from)
+    };
+    assert!(matches!(refused.await, Err(PartError::Blobs(BlobError::NoSpace))));
+    blobs.delete(&in_the_way).await.unwrap();
+    let part = put_part(&blobs, &parts, 1, 3_000_000, &bytes).await;
+    blobs.assemble(&parts, 3_000_000, &[part]).await.unwrap();
+    assert_eq!(get(&blobs, &parts.key, 0, 3_000_000).await.unwrap(), bytes);
 }
 
 /// A file system of its own that is soon full.

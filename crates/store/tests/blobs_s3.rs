@@ -5,10 +5,11 @@
 use std::fs;
 use std::time::Duration;
 
+use bytes::Bytes;
 use stowage_model::{BlobKey, Ids};
 use stowage_store::Durability;
-use stowage_store::blobs::conformance::{self, content, get, put};
-use stowage_store::blobs::{Blobs, Checksums, Freed, Options};
+use stowage_store::blobs::conformance::{self, content, get, put, put_part};
+use stowage_store::blobs::{AssembleError, BlobError, Blobs, Checksums, Freed, Options, Part, PartUrls, Parts};
 use stowage_store::testing::services::{S3Server, free_address};
 
 fn new_bucket() -> String {
@@ -87,6 +88,106 @@ async fn long_inventories_come_in_pages() {
     assert!(first.next.is_some() && first.items.len() <= 1000);
     let all: Vec<BlobKey> = conformance::listed(&blobs, Duration::ZERO).await.into_iter().collect();
     assert_eq!(all, expected);
+}
+
+/// PUTs a body as clients do; what they send besides is a content type.
+async fn put_to(url: &str, body: Bytes) -> (u16, Option<String>) {
+    let client = reqwest::Client::new();
+    let answer = client.put(url).header("content-type", "image/png").body(body).send().await.unwrap();
+    let etag = answer.headers().get("etag").map(|etag| etag.to_str().unwrap().trim_matches('"').to_owned());
+    (answer.status().as_u16(), etag)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_put_parts_to_s3_themselves() {
+    let Some(server) = S3Server::find() else { return };
+    for checksums in [Checksums::Auto, Checksums::Always] {
+        let options = Options { checksums, ..server.options(&format!("{}/p", new_bucket())) };
+        let (blobs, folder) = open(&options).await;
+        let bytes = content(5, (10 << 20) + 5000);
+        let parts = blobs.begin_parts(bytes.len() as u64).await.unwrap();
+        let urls = blobs.presign_parts(&parts, 3, Duration::from_hours(24)).await.unwrap().unwrap();
+        assert_eq!(urls.len(), 3);
+        let mut list = Vec::new();
+        for (n, number) in [2_usize, 0, 1].into_iter().zip([3, 1, 2]) {
+            assert!(urls[n].starts_with(&server.endpoint) && urls[n].contains(&format!("partNumber={number}&")));
+            assert!(urls[n].contains("X-Amz-Expires=86400") && !urls[n].to_lowercase().contains("checksum"));
+            let body = bytes.slice(n * (5 << 20)..bytes.len().min((n + 1) * (5 << 20)));
+            let size = body.len() as u64;
+            // A part may be sent again; the last one counts.
+            assert_eq!(put_to(&urls[n], content(6, 100)).await.0, 200);
+            let (status, etag) = put_to(&urls[n], body).await;
+            assert_eq!(status, 200);
+            list.push(Part { number, size, etag: etag.unwrap() });
+        }
+        list.sort_by_key(|part| part.number);
+        let mut listed = blobs.list_parts(&parts).await.unwrap().unwrap();
+        assert_eq!(
+            listed.iter().map(|part| (part.number, part.size)).collect::<Vec<_>>(),
+            [(1, 5 << 20), (2, 5 << 20), (3, 5000)]
+        );
+        if checksums == Checksums::Auto {
+            listed = list;
+        }
+        blobs.assemble(&parts, bytes.len() as u64, &listed).await.unwrap();
+        assert!(get(&blobs, &parts.key, 0, bytes.len()).await.unwrap() == bytes);
+        assert_eq!(fs::read_dir(folder.path().join("spool")).unwrap().count(), 0, "nothing has come through us");
+    }
+}
+
+#[tokio::test]
+async fn urls_are_good_for_what_they_were_made_for() {
+    let Some(server) = S3Server::find() else { return };
+    let (blobs, _folder) = open(&server.options(&new_bucket())).await;
+    let parts = blobs.begin_parts(10 << 20).await.unwrap();
+    let urls = async |life| blobs.presign_parts(&parts, 2, Duration::from_secs(life)).await.unwrap().unwrap();
+    let short = urls(1).await;
+    let good = urls(3600).await;
+    let tampered = [
+        good[0].replace("partNumber=1&", "partNumber=2&"),
+        good[0].replace("X-Amz-Expires=3600", "X-Amz-Expires=3601"),
+        good[0].replace(&parts.key.0, "0b7c0b9e25b84c4d9e557d8c6f6c4b61"),
+        good[0].replace("X-Amz-Signature=", "X-Amz-Signature=0"),
+    ];
+    for url in tampered {
+        assert_ne!(url, good[0]);
+        assert_eq!(put_to(&url, content(1, 100)).await.0, 403, "{url}");
+    }
+    // S3 counts in whole seconds.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert_eq!(put_to(&short[1], content(1, 100)).await.0, 403);
+    assert_eq!(blobs.list_parts(&parts).await.unwrap().unwrap(), []);
+    assert_eq!(put_to(&good[1], content(1, 100)).await.0, 200);
+    assert_eq!(blobs.list_parts(&parts).await.unwrap().unwrap().len(), 1);
+    // A week is the most, and ten thousand are.
+    assert!(blobs.presign_parts(&parts, 1, Duration::from_hours(24 * 8)).await.is_err());
+    assert!(blobs.presign_parts(&parts, 10_001, Duration::from_hours(1)).await.is_err());
+    assert_eq!(blobs.presign_parts(&parts, 0, Duration::from_hours(1)).await.unwrap().unwrap(), [""; 0]);
+    let foreign = Parts { upload: None, ..parts };
+    assert!(matches!(blobs.presign_parts(&foreign, 1, Duration::from_hours(1)).await, Err(BlobError::NotFound)));
+}
+
+#[tokio::test]
+async fn urls_name_the_address_that_clients_know() {
+    let Some(server) = S3Server::find() else { return };
+    let place = new_bucket();
+    // Another name of the same server, as a proxy in front of it would be.
+    let public = server.endpoint.replace("127.0.0.1", "localhost");
+    let options = Options { public_endpoint: public.clone(), ..server.options(&place) };
+    let (blobs, _folder) = open(&options).await;
+    let parts = blobs.begin_parts(10 << 20).await.unwrap();
+    let urls = blobs.presign_parts(&parts, 1, Duration::from_hours(1)).await.unwrap().unwrap();
+    assert!(urls[0].starts_with(&format!("{public}/{place}/")), "{}", urls[0]);
+    assert_eq!(put_to(&urls[0], content(1, 100)).await.0, 200);
+    assert_eq!(blobs.list_parts(&parts).await.unwrap().unwrap().len(), 1);
+
+    let own = Options { part_urls: PartUrls::Own, ..options };
+    let (blobs, _folder) = open(&own).await;
+    assert_eq!(blobs.presign_parts(&parts, 1, Duration::from_hours(1)).await.unwrap(), None);
+    let small = put_part(&blobs, &parts, 1, 5 << 20, &content(2, 200)).await;
+    let last = put_part(&blobs, &parts, 2, 5 << 20, &content(3, 200)).await;
+    let refused = blobs.assemble(&parts, 400, &[small, last]).await;
+    assert!(matches!(refused, Err(AssembleError::Refused)), "{refused:?}");
 }
 
 #[tokio::test]

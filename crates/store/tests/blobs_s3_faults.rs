@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use stowage_model::BlobKey;
 use stowage_store::Durability;
 use stowage_store::blobs::conformance::{content, get, put};
-use stowage_store::blobs::{BlobError, Blobs, Checksums, Options};
+use stowage_store::blobs::{AssembleError, BlobError, Blobs, Checksums, Freed, Options, Part, Parts};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -227,9 +228,9 @@ async fn an_upload_in_parts_that_fails_is_aborted() {
 }
 
 #[tokio::test]
-async fn left_over_uploads_are_aborted() {
+async fn left_over_uploads_are_listed() {
     let kept = Mutex::new(Bytes::new());
-    let id = "0b7c0b9e25b84c4d9e557d8c6f6c4b61";
+    let id = ID;
     let fake = Fake::start(move |request| {
         let upload = |key: &str, id: &str, when: &str| {
             format!("<Upload><Key>{key}</Key><UploadId>{id}</UploadId><Initiated>{when}</Initiated></Upload>")
@@ -252,9 +253,201 @@ async fn left_over_uploads_are_aborted() {
     let folder = tempfile::tempdir().unwrap();
     let blobs = fake.open(&folder, Checksums::Auto).await.unwrap();
     let grace = Duration::from_hours(1);
-    assert_eq!(blobs.sweep_drafts(grace, true).await.unwrap().items, 2);
+    let unfinished = blobs.unfinished_parts(grace).await.unwrap();
+    assert_eq!(unfinished, [parts_of(id, "u2"), parts_of(id, "u3")]);
+    // That no record knows them is not for the store to say.
+    assert_eq!(blobs.sweep_drafts(Duration::ZERO, false).await.unwrap(), Freed::default());
     assert_eq!(fake.seen("DELETE", "uploadId"), 0);
-    assert_eq!(blobs.sweep_drafts(grace, false).await.unwrap().items, 2);
+    for parts in &unfinished {
+        blobs.abort_parts(parts).await.unwrap();
+    }
     assert_eq!((fake.seen("DELETE", "uploadId=u2"), fake.seen("DELETE", "uploadId=u3")), (1, 1));
     assert_eq!(fake.seen("DELETE", "uploadId"), 2);
+}
+
+fn parts_of(id: &str, upload: &str) -> Parts {
+    Parts { key: BlobKey(id.to_owned()), upload: Some(upload.to_owned()) }
+}
+
+const ID: &str = "0b7c0b9e25b84c4d9e557d8c6f6c4b61";
+
+fn refusal(status: u16, code: &str) -> Answer {
+    answer(status, format!("<Error><Code>{code}</Code><Message>no</Message></Error>"))
+}
+
+/// What is said of an object of this size.
+fn head(size: usize) -> Answer {
+    Answer { status: 200, headers: "etag: \"e\"\r\n".into(), length: size, body: Bytes::new() }
+}
+
+#[tokio::test]
+async fn parts_are_listed_page_by_page() {
+    let kept = Mutex::new(Bytes::new());
+    let fake = Fake::start(move |request| {
+        let part = |n: u32| format!("<Part><PartNumber>{n}</PartNumber><Size>{n}00</Size><ETag>&quot;e{n}&quot;</ETag></Part>");
+        let page = |more: &str, parts: [String; 2]| {
+            answer(200, format!("<ListPartsResult>{more}{}</ListPartsResult>", parts.concat()))
+        };
+        let more = "<IsTruncated>true</IsTruncated><NextPartNumberMarker>3</NextPartNumberMarker>";
+        match request.target.as_str() {
+            _ if is_probe(request) => to_probe(request, &kept),
+            target if target.contains("uploadId=gone") => refusal(404, "NoSuchUpload"),
+            target if target.contains("part-number-marker=3") => page("", [part(7), part(10)]),
+            target if target.contains("uploadId") => page(more, [part(1), part(3)]),
+            _ => answer(200, ""),
+        }
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = fake.open(&folder, Checksums::Auto).await.unwrap();
+    let listed = blobs.list_parts(&parts_of(ID, "u")).await.unwrap().unwrap();
+    let part = |number: u32| Part { number, size: u64::from(number) * 100, etag: format!("e{number}") };
+    assert_eq!(listed, [1, 3, 7, 10].map(part));
+    assert!(matches!(blobs.list_parts(&parts_of(ID, "gone")).await, Err(BlobError::NotFound)));
+    assert!(matches!(blobs.list_parts(&Parts { upload: None, ..parts_of(ID, "u") }).await, Err(BlobError::NotFound)));
+}
+
+#[tokio::test]
+async fn a_blob_may_have_been_assembled_before() {
+    let kept = Mutex::new(Bytes::new());
+    let fake = Fake::start(move |request| match (request.method.as_str(), request.target.as_str()) {
+        _ if is_probe(request) => to_probe(request, &kept),
+        ("POST", target) if target.contains("uploadId=gone") => refusal(404, "NoSuchUpload"),
+        ("POST", target) if target.contains("uploadId=odd") => refusal(400, "InvalidPart"),
+        ("POST", target) if target.contains("uploadId=small") => refusal(400, "EntityTooSmall"),
+        ("POST", target) if target.contains("uploadId=late") => refusal(200, "InternalError"),
+        // The connection breaks before the answer has come.
+        ("POST", target) if target.contains("uploadId=lost") => Answer { length: 100, ..answer(200, "") },
+        ("HEAD", target) if target.contains(ID) => head(300),
+        ("HEAD", target) if target.contains("/ffff") => Answer { length: 0, ..answer(404, "") },
+        _ => answer(200, "<CompleteMultipartUploadResult/>"),
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = fake.open(&folder, Checksums::Auto).await.unwrap();
+    let part = |number: u32| Part { number, size: 100, etag: format!("e{number}") };
+    let list = [1, 2, 3].map(part);
+    let assemble = async |id: &str, upload: &str, size| blobs.assemble(&parts_of(id, upload), size, &list).await;
+    assemble(ID, "good", 300).await.unwrap();
+    let sent = fake.seen.lock().unwrap().iter().rfind(|request| request.method == "POST").unwrap().body.clone();
+    let sent = String::from_utf8(sent.into()).unwrap();
+    let order = |number: u32| sent.find(&format!("<PartNumber>{number}</PartNumber>")).unwrap();
+    assert!(order(1) < order(2) && order(2) < order(3), "{sent}");
+    assert!(sent.contains("e1") && sent.contains("e3"), "{sent}");
+
+    for upload in ["gone", "lost", "late"] {
+        assemble(ID, upload, 300).await.unwrap();
+    }
+    let unknown = "ffffffffffffffffffffffffffffffff";
+    for (id, upload, size) in [(ID, "gone", 301), (unknown, "gone", 300), (ID, "odd", 300), (ID, "small", 300)] {
+        let refused = assemble(id, upload, size).await;
+        assert!(matches!(refused, Err(AssembleError::Refused)), "{id} {upload}: {refused:?}");
+    }
+    for upload in ["lost", "late"] {
+        let failed = assemble(unknown, upload, 300).await;
+        assert!(matches!(failed, Err(AssembleError::Blobs(BlobError::S3(_)))), "{upload}: {failed:?}");
+    }
+    blobs.assemble(&parts_of(ID, "good"), 300, &[]).await.unwrap();
+    let refused = blobs.assemble(&parts_of(unknown, "good"), 300, &[]).await;
+    assert!(matches!(refused, Err(AssembleError::Refused)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn what_is_gone_is_forgotten() {
+    let kept = Mutex::new(Bytes::new());
+    let fake = Fake::start(move |request| match (request.method.as_str(), request.target.as_str()) {
+        _ if is_probe(request) => to_probe(request, &kept),
+        ("DELETE", target) if target.contains("uploadId=gone") => refusal(404, "NoSuchUpload"),
+        ("DELETE", target) if target.contains("uploadId") => refusal(403, "AccessDenied"),
+        ("GET", target) if target.contains("uploadId=full") => {
+            answer(200, "<ListPartsResult><Part><PartNumber>1</PartNumber></Part></ListPartsResult>")
+        }
+        ("GET", target) if target.contains("uploadId=empty") => answer(200, "<ListPartsResult/>"),
+        _ => answer(204, ""),
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = fake.open(&folder, Checksums::Auto).await.unwrap();
+    let deleted = || fake.seen("DELETE", ID) - fake.seen("DELETE", "uploadId");
+    blobs.abort_parts(&parts_of(ID, "gone")).await.unwrap();
+    blobs.abort_parts(&parts_of(ID, "empty")).await.unwrap();
+    assert_eq!(deleted(), 2, "an assembled blob goes, too");
+    let refused = blobs.abort_parts(&parts_of(ID, "full")).await;
+    assert!(matches!(refused, Err(BlobError::S3(_))), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_gives_up_keeps_the_turn_until_s3_has_the_part() {
+    let kept = Mutex::new(Bytes::new());
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let (arrived, mut arrivals) = tokio::sync::mpsc::unbounded_channel();
+    let released = Mutex::new(released);
+    let fake = Fake::start(move |request| match request.method.as_str() {
+        _ if is_probe(request) => to_probe(request, &kept),
+        "PUT" => {
+            arrived.send(request.body.clone()).unwrap();
+            let _ = released.lock().unwrap().recv();
+            Answer { headers: "etag: \"e\"\r\n".into(), ..answer(200, "") }
+        }
+        _ => answer(404, ""),
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = fake.open(&folder, Checksums::Auto).await.unwrap();
+    let parts = parts_of(ID, "u");
+    let send = |bytes: Bytes| {
+        let (blobs, parts) = (blobs.clone(), parts.clone());
+        tokio::spawn(async move {
+            let mut draft = blobs.part(&parts, 1, 300_000).await.unwrap();
+            draft.write(bytes).await.unwrap();
+            draft.finish().await.unwrap().part().clone()
+        })
+    };
+    let first = send(content(1, 300_000));
+    assert!(arrivals.recv().await.unwrap() == content(1, 300_000));
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    let second = send(content(2, 300_000));
+    // Time enough to overtake, were that possible.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(arrivals.try_recv().is_err(), "the first is still on its way to S3");
+    release.send(()).unwrap();
+    assert!(arrivals.recv().await.unwrap() == content(2, 300_000));
+    release.send(()).unwrap();
+    assert_eq!(second.await.unwrap(), Part { number: 1, size: 300_000, etag: "e".into() });
+}
+
+#[tokio::test]
+async fn a_part_is_sent_again_where_s3_stumbles() {
+    let kept = Mutex::new(Bytes::new());
+    let stumbles = Mutex::new(2);
+    let fake = Fake::start(move |request| match request.method.as_str() {
+        _ if is_probe(request) => to_probe(request, &kept),
+        "PUT" if request.target.contains("uploadId=gone") => refusal(404, "NoSuchUpload"),
+        "PUT" => {
+            let mut left = stumbles.lock().unwrap();
+            *left -= 1;
+            if *left > 0 {
+                return refusal(503, "SlowDown");
+            }
+            Answer { headers: "etag: \"abc\"\r\n".into(), ..answer(200, "") }
+        }
+        _ => answer(404, ""),
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    // Checksums were not announced for the upload, so that none may be sent, whatever the options say of others.
+    let blobs = fake.open(&folder, Checksums::Auto).await.unwrap();
+    let send = async |upload: &str| {
+        let mut draft = blobs.part(&parts_of(ID, upload), 7, 200_000).await.unwrap();
+        draft.write(content(3, 200_000)).await.unwrap();
+        draft.finish().await.map(|turn| turn.part().clone())
+    };
+    assert_eq!(send("u").await.unwrap(), Part { number: 7, size: 200_000, etag: "abc".into() });
+    let seen = fake.seen.lock().unwrap().clone();
+    let sent: Vec<_> = seen.iter().filter(|request| request.target.contains("partNumber=7")).collect();
+    assert_eq!(sent.len(), 2);
+    assert!(sent.iter().all(|request| request.body == content(3, 200_000)));
+    assert!(sent.iter().all(|request| !request.headers.to_lowercase().contains("x-amz-checksum")));
+    assert!(matches!(send("gone").await, Err(BlobError::NotFound)));
 }

@@ -1,7 +1,40 @@
 //! The records on both engines: every method runs on each, and both must answer alike.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+macro_rules! on_both_engines {
+    ($($case:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $case() {
+                super::$case(crate::Case::new(String::new())).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $case() {
+                if let Some(url) = crate::testing::postgres_url().await {
+                    super::$case(crate::Case::new(url)).await;
+                }
+            })*
+        }
+    };
+}
+
+#[path = "records/groups.rs"]
+mod groups;
+#[path = "records/jobs.rs"]
+mod jobs;
+#[path = "records/tokens.rs"]
+mod tokens;
+#[path = "records/uploads.rs"]
+mod uploads;
+#[path = "records/url_tasks.rs"]
+mod url_tasks;
+
+use std::future::poll_fn;
 use std::path::Path;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use stowage_model::{
@@ -27,9 +60,51 @@ impl Case {
         Self { options, folder: tempfile::tempdir().unwrap(), clock: Clock::manual(T0) }
     }
 
+    /// Opens the records as one more node.
     async fn open(&self) -> Records {
         Records::open(&self.options, self.folder.path(), Durability::Relaxed, self.clock.clone()).await.unwrap()
     }
+
+    /// Several nodes.
+    async fn nodes(&self, count: usize) -> Vec<Records> {
+        let mut nodes = Vec::new();
+        for _ in 0..count {
+            nodes.push(self.open().await);
+        }
+        nodes
+    }
+
+    /// Changes the records past the room, by the text for the engine at hand.
+    async fn change(&self, sqlite: &'static str, postgres: &'static str) {
+        if self.options.url.is_empty() {
+            let pool = sqlx::SqlitePool::connect(&sqlite_url(self.folder.path())).await.unwrap();
+            sqlx::query(sqlite).execute(&pool).await.unwrap();
+        } else {
+            let pool = sqlx::PgPool::connect(&self.options.url).await.unwrap();
+            sqlx::query(postgres).execute(&pool).await.unwrap();
+        }
+    }
+
+    /// How many rows a table has.
+    async fn count(&self, table: &str) -> i64 {
+        let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+        if self.options.url.is_empty() {
+            let pool = sqlx::SqlitePool::connect(&sqlite_url(self.folder.path())).await.unwrap();
+            sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap()
+        } else {
+            let pool = sqlx::PgPool::connect(&self.options.url).await.unwrap();
+            sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap()
+        }
+    }
+}
+
+/// Whether a future that is polled once has no answer yet.
+async fn is_pending<F: Future + Unpin>(future: &mut F) -> bool {
+    poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx).is_pending())).await
+}
+
+fn sqlite_url(folder: &Path) -> String {
+    format!("sqlite://{}", folder.join("stowage.sqlite").display())
 }
 
 async fn project(records: &Records, key: &str) -> ProjectId {
@@ -216,6 +291,20 @@ async fn known_blobs_are_told_from_orphans(case: Case) {
     assert_eq!(records.blobs_with_prefix("pack10/").await.unwrap(), [other.blob]);
 }
 
+async fn many_files_come_at_once(case: Case) {
+    let records = case.open().await;
+    let project = project(&records, "p").await;
+    let files: Vec<NewFile> = (0..1000).map(|n| new_file(&n.to_string())).collect();
+    records.add_files(project, files.clone()).await.unwrap();
+    let mut ids: Vec<FileId> = files.iter().map(|file| file.id).collect();
+    ids.push(Ids::random().file());
+    ids.push(ids[0]);
+    let found = records.files(&ids).await.unwrap();
+    assert_eq!(found.len(), 1000, "each once, and none that is not there");
+    assert_eq!(records.file(found[7].id).await.unwrap().as_ref(), Some(&found[7]));
+    assert_eq!(records.files(&[]).await.unwrap(), []);
+}
+
 async fn projects_are_created_changed_and_declared(case: Case) {
     let records = case.open().await;
     let id = project(&records, "made").await;
@@ -239,6 +328,9 @@ async fn projects_are_created_changed_and_declared(case: Case) {
     let keys: Vec<(PublicKey, bool)> =
         records.projects().await.unwrap().into_iter().map(|p| (p.public_key, p.from_config)).collect();
     assert_eq!(keys, [("made".parse().unwrap(), false), ("file".parse().unwrap(), true)]);
+    let hot: Vec<PublicKey> =
+        records.all_projects().await.unwrap().iter().map(|project| project.public_key.clone()).collect();
+    assert_eq!(hot, ["made".parse().unwrap(), "file".parse().unwrap()]);
 }
 
 async fn migrations_are_applied_once_and_missed_when_absent(case: Case) {
@@ -254,25 +346,6 @@ async fn migrations_are_applied_once_and_missed_when_absent(case: Case) {
     assert!(open(unmigrated).await.unwrap().ready().await.unwrap());
 }
 
-macro_rules! on_both_engines {
-    ($($case:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $case() {
-                super::$case(super::Case::new(String::new())).await;
-            })*
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $case() {
-                if let Some(url) = super::testing::postgres_url().await {
-                    super::$case(super::Case::new(url)).await;
-                }
-            })*
-        }
-    };
-}
-
 on_both_engines!(
     a_file_comes_back_as_it_was_recorded,
     no_two_files_of_a_project_share_a_microsecond,
@@ -281,6 +354,7 @@ on_both_engines!(
     temporary_files_expire_and_leave_their_blobs_as_garbage,
     many_nodes_expire_each_file_once,
     known_blobs_are_told_from_orphans,
+    many_files_come_at_once,
     projects_are_created_changed_and_declared,
     migrations_are_applied_once_and_missed_when_absent,
 );
@@ -298,8 +372,7 @@ async fn both_engines_have_the_same_tables_and_columns() {
 }
 
 async fn columns_of_sqlite(folder: &Path) -> Vec<(String, String)> {
-    let url = format!("sqlite://{}", folder.join("stowage.sqlite").display());
-    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+    let pool = sqlx::SqlitePool::connect(&sqlite_url(folder)).await.unwrap();
     let sql = "SELECT t.name, c.name FROM sqlite_master t JOIN pragma_table_info(t.name) c \
         WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND t.name <> '_sqlx_migrations' ORDER BY 1, 2";
     sqlx::query_as(sql).fetch_all(&pool).await.unwrap()

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a check that fails shall panic")]
 
+mod parts;
+
 use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::io::{Read, Seek, SeekFrom};
@@ -13,7 +15,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use stowage_model::{BlobKey, Ids};
 
-use super::{BlobError, Blobs, SMALL, Stored};
+use super::{BlobError, BlobReader, Blobs, SMALL, Stored};
+pub use parts::put_part;
 
 /// Lengths around every border that some store may have.
 const LENGTHS: [usize; 14] = [
@@ -45,6 +48,8 @@ pub async fn check(blobs: &Blobs) {
     finished_drafts_are_read_back(blobs).await;
     the_inventory_lists_files(blobs).await;
     many_at_once(blobs).await;
+    kept_blobs_are_sought_in(blobs).await;
+    parts::check(blobs).await;
 }
 
 /// Bytes that differ from those of every other `seed`, at every place.
@@ -209,22 +214,57 @@ async fn finished_drafts_are_read_back(blobs: &Blobs) {
         let finished = draft.finish().await.unwrap();
         assert_eq!(finished.head(), &bytes[..len.min(SMALL)]);
         assert_eq!((finished.len(), finished.is_empty()), (len as u64, len == 0));
-        let mut reader = finished.reader().unwrap();
-        let read_back = tokio::task::spawn_blocking(move || {
-            let mut whole = Vec::new();
-            reader.read_to_end(&mut whole).unwrap();
-            assert_eq!(reader.seek(SeekFrom::End(0)).unwrap(), len as u64);
-            assert!(reader.seek(SeekFrom::Current(i64::MIN)).is_err(), "nothing lies before the first byte");
-            let middle = len as u64 / 2;
-            assert_eq!(reader.seek(SeekFrom::Start(middle)).unwrap(), middle);
-            let mut half = Vec::new();
-            reader.read_to_end(&mut half).unwrap();
-            (whole, half)
-        });
-        let (whole, half) = read_back.await.unwrap();
-        assert_eq!(whole, bytes);
-        assert_eq!(half, bytes[len / 2..]);
+        seek_about(finished.reader().unwrap(), &bytes).await;
     }
+}
+
+/// Reads `bytes` out of `reader`, here and there.
+async fn seek_about(mut reader: BlobReader, bytes: &Bytes) {
+    let bytes = bytes.clone();
+    let reading = tokio::task::spawn_blocking(move || {
+        let len = bytes.len();
+        assert_eq!((reader.len(), reader.is_empty()), (len as u64, len == 0));
+        let mut whole = Vec::new();
+        reader.read_to_end(&mut whole).unwrap();
+        assert!(whole == bytes, "{len} bytes");
+        assert_eq!(reader.seek(SeekFrom::End(0)).unwrap(), len as u64);
+        assert!(reader.seek(SeekFrom::Current(i64::MIN)).is_err(), "nothing lies before the first byte");
+        // To and fro, so that whatever the reader remembers is of use or in its way.
+        for eighth in [4, 0, 7, 1, 6, 2, 5, 3, 8] {
+            let at = len * eighth / 8;
+            assert_eq!(reader.seek(SeekFrom::Start(at as u64)).unwrap(), at as u64);
+            let mut some = vec![0; 1000.min(len - at)];
+            reader.read_exact(&mut some).unwrap();
+            assert!(some == bytes[at..at + some.len()], "{at} of {len}");
+        }
+        for beyond in [len as u64, len as u64 + 1, u64::MAX] {
+            reader.seek(SeekFrom::Start(beyond)).unwrap();
+            assert_eq!(reader.read(&mut [0; 10]).unwrap(), 0, "{beyond} of {len}");
+        }
+        reader.seek(SeekFrom::End(-(len as i64 / 3))).unwrap();
+        let mut third = Vec::new();
+        reader.read_to_end(&mut third).unwrap();
+        assert!(third == bytes[len - len / 3..], "the last third of {len}");
+    });
+    reading.await.unwrap();
+}
+
+async fn kept_blobs_are_sought_in(blobs: &Blobs) {
+    for len in [0, 1, 10_240, SMALL, SMALL + 1, 1_000_001] {
+        let bytes = content(8, len);
+        let key = put(blobs, &bytes, 30_000).await;
+        seek_about(blobs.reader(&key, len as u64).await.unwrap(), &bytes).await;
+        blobs.delete(&key).await.unwrap();
+        assert!(matches!(blobs.reader(&key, len as u64).await, Err(BlobError::NotFound)));
+    }
+    assert!(matches!(blobs.reader(&BlobKey("../x".into()), 5).await, Err(BlobError::NotFound)));
+    // What is shorter than its record says is found out, at the latest where it ends.
+    let key = put(blobs, &content(8, 300_000), 30_000).await;
+    if let Ok(mut reader) = blobs.reader(&key, 300_001).await {
+        let read = tokio::task::spawn_blocking(move || reader.read_to_end(&mut Vec::new()));
+        assert!(read.await.unwrap().is_err());
+    }
+    blobs.delete(&key).await.unwrap();
 }
 
 async fn the_inventory_lists_files(blobs: &Blobs) {

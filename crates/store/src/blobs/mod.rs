@@ -4,19 +4,26 @@
 //! On disk, blobs of up to 64 KiB share *packs* (`packs/<id>.pack`): one thread appends whatever waits and makes it
 //! durable at once, because a file for each would cost two journal commits. Larger ones are files of their own
 //! (`files/ab/cd/<id>`), written past the page cache. Which parts of a pack are alive only the records know.
+//!
+//! A blob that arrives in parts is such a file, or an object, from the beginning: see [`Parts`].
 
 mod buffers;
 #[cfg(feature = "testing")]
 pub mod conformance;
+mod direct;
 mod disk;
 mod draft;
 mod key;
 mod options;
 mod os;
+mod parts;
 mod reader;
 mod room;
 mod s3;
+mod seek;
 mod spool;
+mod turns;
+mod writer;
 
 use std::fs::Metadata;
 use std::io;
@@ -30,18 +37,23 @@ use stowage_model::BlobKey;
 
 use crate::Durability;
 use disk::Disk;
-pub use draft::{Draft, Finished, Reader};
+pub use draft::{Draft, Finished};
 use key::{Key, Packed};
 pub use key::{PackId, SMALL};
-pub use options::{Checksums, OpenError, Options};
+pub use options::{Checksums, OpenError, Options, PartUrls};
+pub use parts::{AssembleError, Part, PartDraft, PartError, PartTurn, Parts};
 pub use reader::BlobStream;
 use s3::S3;
+pub use seek::BlobReader;
 use spool::Spool;
+use turns::Turns;
 
 /// A blob store. Cheap to clone.
 #[derive(Clone)]
 pub struct Blobs {
     engine: Engine,
+    /// Who writes which part.
+    turns: Arc<Turns>,
 }
 
 #[derive(Clone)]
@@ -131,7 +143,7 @@ impl Blobs {
             options::Place::Disk(root) => Engine::Disk(Arc::new(Disk::open(root, options.reserve, durability).await?)),
             options::Place::S3(bucket) => Engine::S3(Arc::new(S3::open(bucket, options, data_dir).await?)),
         };
-        Ok(Self { engine })
+        Ok(Self { engine, turns: Arc::default() })
     }
 
     /// Begins a blob.
@@ -165,6 +177,16 @@ impl Blobs {
             return disk.read_packed(packed).await;
         }
         self.read(key, 0..len).await?.gather().await.map_err(BlobError::from)
+    }
+
+    /// Opens a blob of `len` bytes for code that reads here and there and waits for the bytes.
+    pub async fn reader(&self, key: &BlobKey, len: u64) -> Result<BlobReader, BlobError> {
+        match (&self.engine, Key::parse(key)) {
+            (Engine::Disk(disk), Some(Key::Loose(id))) => disk.reader(id, len).await,
+            (Engine::Disk(_), Some(Key::Packed(_))) => Ok(BlobReader::of(self.read_small(key, len).await?)),
+            (Engine::S3(s3), Some(Key::Loose(id))) => S3::reader(s3, id, len).await,
+            (_, None) | (Engine::S3(_), Some(Key::Packed(_))) => Err(BlobError::NotFound),
+        }
     }
 
     /// Deletes a blob; one that does not exist counts as deleted.
@@ -213,16 +235,11 @@ impl Blobs {
         }
     }
 
-    /// Removes what dead processes have left of unfinished blobs more than `grace` ago.
+    /// Removes what dead processes have left of unfinished blobs on the local disk more than `grace` ago. For what they
+    /// have left in S3 see [`Blobs::unfinished_parts`].
     pub async fn sweep_drafts(&self, grace: Duration, dry_run: bool) -> Result<Freed, BlobError> {
         let spool = Arc::clone(self.spool());
-        let mut freed = spool::blocking(move || Ok(spool.sweep(grace, dry_run)?)).await?;
-        if let Engine::S3(s3) = &self.engine {
-            let uploads = s3.sweep_uploads(grace, dry_run).await?;
-            freed.items += uploads.items;
-            freed.bytes += uploads.bytes;
-        }
-        Ok(freed)
+        spool::blocking(move || Ok(spool.sweep(grace, dry_run)?)).await
     }
 
     fn spool(&self) -> &Arc<Spool> {

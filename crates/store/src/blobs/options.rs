@@ -17,6 +17,12 @@ pub struct Options {
     pub secret_access_key: String,
     /// Checksums that the S3 client adds to what it sends.
     pub checksums: Checksums,
+    /// Where clients PUT the parts of multipart uploads while blobs are in S3.
+    pub part_urls: PartUrls,
+    /// The endpoint in presigned URLs, where clients reach S3 under another address; empty for the one in `url`.
+    pub public_endpoint: String,
+    /// Whether presigned URLs go through S3 Transfer Acceleration, which only AWS has.
+    pub accelerate: bool,
     /// Bytes of the disk that blobs and drafts leave free.
     #[serde(deserialize_with = "stowage_model::units::bytes")]
     pub reserve: u64,
@@ -29,6 +35,9 @@ impl Default for Options {
             access_key_id: String::new(),
             secret_access_key: String::new(),
             checksums: Checksums::default(),
+            part_urls: PartUrls::default(),
+            public_endpoint: String::new(),
+            accelerate: false,
             reserve: 64 << 20,
         }
     }
@@ -41,6 +50,8 @@ impl fmt::Debug for Options {
             .field("url", &self.url.split(['?', '@']).next())
             .field("access_key_id", &self.access_key_id)
             .field("checksums", &self.checksums)
+            .field("part_urls", &self.part_urls)
+            .field("accelerate", &self.accelerate)
             .field("reserve", &self.reserve)
             .finish_non_exhaustive()
     }
@@ -57,6 +68,17 @@ pub enum Checksums {
     Always,
     /// Only where an operation requires them.
     WhenRequired,
+}
+
+/// Where clients PUT the parts of multipart uploads while blobs are in S3.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PartUrls {
+    /// To S3 itself, with presigned URLs: clients must be able to reach it, and browsers need CORS rules on the bucket.
+    #[default]
+    Presigned,
+    /// To our own door, from where they are passed on.
+    Own,
 }
 
 /// Why a store cannot be opened; the text is for the person who configures it.
@@ -106,11 +128,26 @@ impl Options {
             }
             return Ok(Place::Disk(PathBuf::from(path)));
         }
-        match self.url.strip_prefix("s3://") {
-            Some(rest) => bucket(rest).map(Place::S3),
-            None => Err(wrong("it begins neither with file:// nor with s3://")),
+        let Some(rest) = self.url.strip_prefix("s3://") else {
+            return Err(wrong("it begins neither with file:// nor with s3://"));
+        };
+        let bucket = bucket(rest)?;
+        let public = self.public_endpoint.as_str();
+        if !public.is_empty() && !is_http(public) {
+            return Err(OpenError::new("blobs.public_endpoint: it is no http:// or https:// URL"));
         }
+        if self.accelerate && (bucket.endpoint.is_some() || !public.is_empty() || bucket.path_style == Some(true)) {
+            return Err(OpenError::new(
+                "blobs.accelerate: only AWS itself has it; leave out blobs.public_endpoint, and endpoint and path_style \
+                 in blobs.url, or set it to false",
+            ));
+        }
+        Ok(Place::S3(bucket))
     }
+}
+
+fn is_http(url: &str) -> bool {
+    ["http://", "https://"].iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
 }
 
 fn wrong(what: &str) -> OpenError {
@@ -131,9 +168,7 @@ fn bucket(rest: &str) -> Result<Bucket, OpenError> {
     let mut bucket = Bucket { name: name.to_owned(), prefix, endpoint: None, region: None, path_style: None };
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
         match key.as_ref() {
-            "endpoint" if value.starts_with("http://") || value.starts_with("https://") => {
-                bucket.endpoint = Some(value.into_owned());
-            }
+            "endpoint" if is_http(&value) => bucket.endpoint = Some(value.into_owned()),
             "endpoint" => return Err(wrong("its endpoint is no http:// or https:// URL")),
             "region" if !value.is_empty() => bucket.region = Some(value.into_owned()),
             "path_style" => match value.as_ref() {
@@ -199,6 +234,30 @@ mod tests {
             ..Options::default()
         };
         assert!(!format!("{options:?}").contains('@') && !format!("{options:?}").contains("secret"));
+    }
+
+    #[test]
+    fn part_urls_are_checked() {
+        let place = |url: &str, public: &str, accelerate| {
+            let options = Options { url: url.into(), public_endpoint: public.into(), accelerate, ..Options::default() };
+            options.place(Path::new("/data")).map(drop).map_err(|error| error.to_string())
+        };
+        assert_eq!(place("s3://b", "https://s3.example.com", false), Ok(()));
+        assert_eq!(place("s3://b?region=eu-west-1", "", true), Ok(()));
+        for public in ["s3.example.com", "https://", "ftp://x"] {
+            assert!(place("s3://b", public, false).unwrap_err().starts_with("blobs.public_endpoint: "), "{public}");
+        }
+        for (url, public) in
+            [("s3://b?endpoint=http://h", ""), ("s3://b?path_style=true", ""), ("s3://b", "https://h")]
+        {
+            assert!(place(url, public, true).unwrap_err().starts_with("blobs.accelerate: "), "{url}");
+        }
+        // They mean nothing on disk.
+        assert_eq!(place("", "https://s3.example.com", true), Ok(()));
+        let options: Options =
+            serde_json::from_str(r#"{"part_urls": "own", "public_endpoint": "https://h", "accelerate": true}"#).unwrap();
+        assert_eq!((options.part_urls, options.public_endpoint.as_str()), (PartUrls::Own, "https://h"));
+        assert_eq!(Options::default().part_urls, PartUrls::Presigned);
     }
 
     #[test]

@@ -30,6 +30,16 @@ pub(super) fn create_direct(path: &Path) -> io::Result<(File, bool)> {
     }
 }
 
+/// An existing file whose writes go past the page cache, where the file system can do that; whether it can is told too.
+pub(super) fn open_direct(path: &Path) -> io::Result<(File, bool)> {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    match options.clone().custom_flags(OFlags::DIRECT.bits().cast_signed()).open(path) {
+        Err(error) if cannot(&error) => Ok((options.open(path)?, false)),
+        other => Ok((other?, true)),
+    }
+}
+
 /// Lets further writes to `file` go through the page cache, so that they may have any length.
 pub(super) fn leave_direct(file: &File) -> io::Result<()> {
     let flags = rustix::fs::fcntl_getfl(file)?;

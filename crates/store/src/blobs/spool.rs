@@ -2,7 +2,6 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +11,9 @@ use tokio::runtime::Handle;
 use tracing::{debug, warn};
 
 use super::buffers::Pool;
+use super::direct::DirectFile;
 use super::room::Room;
-use super::{BlobError, Freed, os};
+use super::{BlobError, Freed};
 
 /// How many idle buffers are kept for the next draft or reader.
 const IDLE_BUFFERS: usize = 32;
@@ -48,10 +48,10 @@ impl Spool {
     /// A new, locked file. May wait for the disk.
     pub(super) fn create(self: &Arc<Self>) -> io::Result<TempFile> {
         let path = self.folder.join(self.new_id().simple().to_string());
-        let (file, direct) = os::create_direct(&path)?;
-        let temp = TempFile { path: Doomed::new(path), file, direct, len: 0 };
+        let written = DirectFile::create(&path)?;
+        let temp = TempFile { path: Doomed::new(path), written };
         // The lock tells other processes that somebody still writes here. Where it cannot be had, nothing is swept.
-        if let Err(error) = temp.file.try_lock() {
+        if let Err(error) = temp.written.file.try_lock() {
             debug!(%error, "drafts cannot be locked in this file system");
         }
         Ok(temp)
@@ -95,36 +95,18 @@ fn stale(path: &Path, grace: Duration) -> io::Result<Option<u64>> {
 /// A file that disappears unless it is moved to its place.
 pub(super) struct TempFile {
     path: Doomed,
-    file: File,
-    direct: bool,
-    len: u64,
+    written: DirectFile,
 }
 
 impl TempFile {
-    /// Writes at the end. Only the last piece may have a length that is no multiple of [`os::ALIGN`], and all must lie
-    /// in a [`Buffer`](super::buffers::Buffer). Waits for the disk.
+    /// Writes at the end, as [`DirectFile::append`] does.
     pub(super) fn append(&mut self, piece: &[u8]) -> io::Result<()> {
-        let whole = if self.direct { piece.len() / os::ALIGN * os::ALIGN } else { 0 };
-        let (aligned, mut rest) = piece.split_at(whole);
-        match self.file.write_all_at(aligned, self.len) {
-            Ok(()) => self.len += aligned.len() as u64,
-            Err(error) if os::cannot(&error) => rest = piece,
-            Err(error) => return Err(error),
-        }
-        if !rest.is_empty() {
-            if self.direct {
-                os::leave_direct(&self.file)?;
-                self.direct = false;
-            }
-            self.file.write_all_at(rest, self.len)?;
-            self.len += rest.len() as u64;
-        }
-        Ok(())
+        self.written.append(piece)
     }
 
     /// Whether its writes go past the page cache.
     pub(super) fn is_direct(&self) -> bool {
-        self.direct
+        self.written.is_direct()
     }
 
     /// Opens it a second time, for reading.
@@ -136,10 +118,10 @@ impl TempFile {
     /// [`File::sync_all`]. Waits for the disk.
     pub(super) fn move_to(self, target: &Path) -> io::Result<File> {
         // The age of a blob counts from here, not from its last byte: its record is still to be written.
-        self.file.set_modified(stowage_model::clock::machine_now().to_system_time())?;
+        self.written.file.set_modified(stowage_model::clock::machine_now().to_system_time())?;
         fs::rename(self.path.get(), target)?;
         self.path.spare();
-        Ok(self.file)
+        Ok(self.written.file)
     }
 }
 

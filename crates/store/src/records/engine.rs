@@ -7,6 +7,7 @@ use std::time::Duration;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use uuid::Uuid;
 
 use super::{OpenError, Options};
 use crate::Durability;
@@ -178,6 +179,12 @@ impl Engine {
             Self::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// Many ids as one value to bind: a JSON array of texts of 32 hexadecimal digits, which either engine can take apart.
+pub(super) fn json_of(ids: impl IntoIterator<Item = Uuid>) -> String {
+    let texts: Vec<String> = ids.into_iter().map(|id| id.simple().to_string()).collect();
+    serde_json::json!(texts).to_string()
 }
 
 /// The URL without whatever may hold a password, for messages: no user, no query.

@@ -11,7 +11,7 @@ use sqlx::types::Json;
 use stowage_model::{BlobKey, ContentInfo, File, FileId, FileName, Metadata, ProjectId, Tags, Timestamp};
 use uuid::Uuid;
 
-use super::engine::read;
+use super::engine::{Engine, json_of, read};
 use super::{HOT_FOR, Records, RecordsError};
 
 /// How many files the process remembers at most, and how many bytes of them: metadata may be a hundred times as long as the
@@ -46,6 +46,14 @@ impl HotFiles {
         self.changes.fetch_add(1, Ordering::SeqCst);
         self.cache.remove(&id);
     }
+}
+
+/// The columns of a [`FileRow`].
+macro_rules! columns {
+    () => {
+        "id, project, uploaded_at, stored_at, removed_at, blob, size, etag, name, mime_type, is_image, content, metadata, \
+         tags"
+    };
 }
 
 #[derive(FromRow)]
@@ -90,11 +98,31 @@ impl From<FileRow> for File {
 impl Records {
     /// A file, removed or not, as it is now.
     pub async fn file(&self, id: FileId) -> Result<Option<File>, RecordsError> {
-        const SQL: &str = "SELECT id, project, uploaded_at, stored_at, removed_at, blob, size, etag, name, mime_type, \
-             is_image, content, metadata, tags FROM files WHERE id = $1";
+        const SQL: &str = concat!("SELECT ", columns!(), " FROM files WHERE id = $1");
         let row: Option<FileRow> =
             read!(self.engine(), pool => sqlx::query_as(SQL).bind(id.0).fetch_optional(pool).await)?;
         Ok(row.map(File::from))
+    }
+
+    /// Those of these files that there are, removed or not, as they are now; each once, in no particular order.
+    pub async fn files(&self, ids: &[FileId]) -> Result<Vec<File>, RecordsError> {
+        const SQLITE: &str =
+            concat!("SELECT ", columns!(), " FROM files WHERE id IN (SELECT unhex(value) FROM json_each($1))");
+        const POSTGRES: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM files WHERE id = ANY (ARRAY(SELECT value::uuid FROM jsonb_array_elements_text($1::jsonb)))"
+        );
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = match self.engine() {
+            Engine::Sqlite { .. } => SQLITE,
+            Engine::Postgres(_) => POSTGRES,
+        };
+        let ids = json_of(ids.iter().map(|id| id.0));
+        let rows: Vec<FileRow> = read!(self.engine(), pool => sqlx::query_as(sql).bind(ids).fetch_all(pool).await)?;
+        Ok(rows.into_iter().map(File::from).collect())
     }
 
     /// A file, removed or not, for delivery: a change made by another process may go unseen for [`HOT_FOR`].

@@ -1,11 +1,27 @@
-//! The records: projects, files, and blobs that wait for deletion. One method per question that the product asks; the
-//! SQL stands next to the method that asks it, once where both dialects agree and side by side where they differ.
+//! The records: projects, files, groups, uploads in parts, jobs, and blobs that wait for deletion. One method per question
+//! that the product asks; the SQL stands next to the method that asks it, once where both dialects agree and side by side
+//! where they differ.
+//!
+//! Transactions of several nodes lock in one order, so that they cannot block each other: uploads, their parts, jobs,
+//! projects, files, tasks, history.
 
+mod arrivals;
+mod complete;
 mod engine;
 mod files;
+mod finish;
+mod groups;
+mod hot_tasks;
+mod insert;
 mod intake;
+mod jobs;
 mod projects;
+mod secrets;
+mod tokens;
 mod upkeep;
+mod uploads;
+mod url_tasks;
+mod usage;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,11 +30,16 @@ use std::time::Duration;
 use serde::Deserialize;
 use sqlx::error::DatabaseError;
 use stowage_model::Clock;
+use tokio::sync::Notify;
 
 use crate::Durability;
+pub use complete::CompleteError;
 use engine::Engine;
+pub use finish::FinishError;
 pub use intake::AddError;
+pub use jobs::Claimed;
 pub use projects::{CreateError, Declared};
+pub use usage::Usage;
 
 /// How long another process's change may go unseen by [`Records::hot_file`] and the look-ups of projects.
 /// Changes made through this process are seen at once.
@@ -46,7 +67,11 @@ struct Inner {
     engine: Engine,
     files: files::HotFiles,
     projects: projects::HotProjects,
+    tasks: Arc<hot_tasks::HotTasks>,
+    usage: Arc<usage::HotUsage>,
     intake: intake::Intake,
+    /// Whether jobs were enqueued by this process.
+    arrived: Notify,
 }
 
 /// Why the records could not be asked.
@@ -116,8 +141,17 @@ impl Records {
         if pending > 0 {
             return Err(OpenError::Pending(pending));
         }
-        let intake = intake::Intake::start(engine.clone(), clock);
-        let inner = Inner { engine, files: files::HotFiles::new(), projects: projects::HotProjects::new(), intake };
+        let (tasks, usage) = (Arc::new(hot_tasks::HotTasks::new()), Arc::default());
+        let tools = intake::Tools { engine: engine.clone(), usage: Arc::clone(&usage), tasks: Arc::clone(&tasks) };
+        let inner = Inner {
+            engine,
+            files: files::HotFiles::new(),
+            projects: projects::HotProjects::new(),
+            tasks,
+            usage,
+            intake: intake::Intake::start(tools, clock),
+            arrived: Notify::new(),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 

@@ -97,6 +97,13 @@ impl Records {
         rows.into_iter().map(ProjectRow::into_project).collect()
     }
 
+    /// Every project, ordered by creation; a change made by another process may go unseen for [`HOT_FOR`].
+    pub async fn all_projects(&self) -> Result<Vec<Arc<Project>>, RecordsError> {
+        let mut projects: Vec<Arc<Project>> = self.hot_projects().await?.by_id.values().cloned().collect();
+        projects.sort_by_key(|project| project.id);
+        Ok(projects)
+    }
+
     /// The project with this public key; a change made by another process may go unseen for [`HOT_FOR`].
     pub async fn project_by_key(&self, key: &str) -> Result<Option<Arc<Project>>, RecordsError> {
         Ok(self.hot_projects().await?.by_key.get(key).cloned())

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use stowage_model::{BlobKey, FileId, Timestamp};
 use uuid::Uuid;
 
-use super::engine::{Engine, read, transaction, write};
+use super::engine::{Engine, json_of, read, transaction, write};
 use super::{Records, RecordsError};
 
 /// A temporary file whose time is over.
@@ -93,13 +93,28 @@ impl Records {
         Ok(())
     }
 
-    /// Deletes up to `limit` records of files that were removed before `cutoff` and whose blobs are gone; answers how many.
+    /// Deletes up to `limit` records of files that were removed before `cutoff` and whose blobs are gone, and what is
+    /// remembered of URLs that they were fetched from; answers how many files there were.
     pub async fn purge_removed(&self, cutoff: Timestamp, limit: u32) -> Result<u64, RecordsError> {
-        const SQL: &str = "DELETE FROM files WHERE id IN \
-             (SELECT id FROM files WHERE removed_at < $1 AND blob IS NULL ORDER BY removed_at LIMIT $2)";
-        Ok(write!(self.engine(), pool => {
-            sqlx::query(SQL).bind(cutoff.0).bind(i64::from(limit)).execute(pool).await.map(|done| done.rows_affected())
-        })?)
+        const FILES: &str = "DELETE FROM files WHERE id IN \
+             (SELECT id FROM files WHERE removed_at < $1 AND blob IS NULL ORDER BY removed_at LIMIT $2) RETURNING id";
+        const HISTORY_SQLITE: &str = "DELETE FROM url_history WHERE file IN (SELECT unhex(value) FROM json_each($1))";
+        const HISTORY_POSTGRES: &str = "DELETE FROM url_history \
+             WHERE file = ANY (ARRAY(SELECT value::uuid FROM jsonb_array_elements_text($1::jsonb)))";
+        let history = match self.engine() {
+            Engine::Sqlite { .. } => HISTORY_SQLITE,
+            Engine::Postgres(_) => HISTORY_POSTGRES,
+        };
+        let purged: Vec<Uuid> = transaction!(self.engine(), tx => {
+            let purged: Vec<Uuid> =
+                sqlx::query_scalar(FILES).bind(cutoff.0).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
+            if !purged.is_empty() {
+                sqlx::query(history).bind(json_of(purged.iter().copied())).execute(&mut *tx).await?;
+            }
+            tx.commit().await?;
+            purged
+        });
+        Ok(purged.len() as u64)
     }
 
     /// How many records [`Records::purge_removed`] would delete.
@@ -109,10 +124,14 @@ impl Records {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
-    /// Which of these blobs belong to a file.
+    /// Which of these blobs belong to a file or to an upload that is not completed.
     pub async fn known_blobs(&self, blobs: &[BlobKey]) -> Result<HashSet<BlobKey>, RecordsError> {
-        const SQLITE: &str = "SELECT blob FROM files WHERE blob IN (SELECT value FROM json_each($1))";
-        const POSTGRES: &str = "SELECT blob FROM files WHERE blob IN (SELECT jsonb_array_elements_text($1::jsonb))";
+        // One statement: an upload that becomes a file meanwhile is either still the one or already the other.
+        const SQLITE: &str = "SELECT blob FROM files WHERE blob IN (SELECT value FROM json_each($1)) UNION ALL \
+             SELECT blob FROM uploads WHERE completed_at IS NULL AND blob IN (SELECT value FROM json_each($1))";
+        const POSTGRES: &str = "SELECT blob FROM files WHERE blob IN (SELECT jsonb_array_elements_text($1::jsonb)) \
+             UNION ALL SELECT blob FROM uploads \
+             WHERE completed_at IS NULL AND blob IN (SELECT jsonb_array_elements_text($1::jsonb))";
         let sql = match self.engine() {
             Engine::Sqlite { .. } => SQLITE,
             Engine::Postgres(_) => POSTGRES,
@@ -124,9 +143,11 @@ impl Records {
         Ok(known.into_iter().map(BlobKey).collect())
     }
 
-    /// Every blob that belongs to a file and whose key begins with `prefix`, which must end in an ASCII character.
+    /// Every blob that belongs to a file or to an upload that is not completed, and whose key begins with `prefix`, which
+    /// must end in an ASCII character.
     pub async fn blobs_with_prefix(&self, prefix: &str) -> Result<Vec<BlobKey>, RecordsError> {
-        const SQL: &str = "SELECT blob FROM files WHERE blob >= $1 AND blob < $2 ORDER BY blob";
+        const SQL: &str = "SELECT blob FROM files WHERE blob >= $1 AND blob < $2 UNION \
+             SELECT blob FROM uploads WHERE completed_at IS NULL AND blob >= $1 AND blob < $2 ORDER BY blob";
         let mut end = prefix.to_owned();
         if let Some(last) = end.pop() {
             end.push(char::from_u32(u32::from(last) + 1).unwrap_or(char::MAX));

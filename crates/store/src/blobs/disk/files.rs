@@ -1,6 +1,6 @@
 //! Blobs that are files of their own, in folders by the first four digits of their names.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -69,6 +69,22 @@ impl Files {
 
     /// Moves a finished draft to its place. Waits for the disk.
     pub(super) fn keep(&self, draft: TempFile, id: Uuid) -> Result<Kept, BlobError> {
+        self.put(id, |path| draft.move_to(path))
+    }
+
+    /// Makes a file of `size` bytes that occupies nothing yet, at its place. Waits for the disk.
+    pub(super) fn begin(&self, size: u64, id: Uuid) -> Result<Kept, BlobError> {
+        self.put(id, |path| {
+            let file = File::create_new(path)?;
+            let doomed = Doomed::new(path.to_owned());
+            // Set here and now: writers that each made the file longer would have to wait for one another.
+            file.set_len(size)?;
+            doomed.spare();
+            Ok(file)
+        })
+    }
+
+    fn put(&self, id: Uuid, put: impl FnOnce(&Path) -> io::Result<File>) -> Result<Kept, BlobError> {
         let id = self.place(id);
         let path = self.path(id);
         let inner = parent(&path)?;
@@ -79,10 +95,11 @@ impl Files {
         if !is_settled {
             fs::create_dir_all(inner)?;
         }
-        let file = draft.move_to(&path)?;
+        let file = put(&path)?;
         let kept = Kept { id, path: Doomed::new(path.clone()) };
         if self.durability == Durability::Full {
-            // Moved first, so that one journal commit covers bytes and name: a name means nothing before it is recorded.
+            // At its place already, so that one journal commit covers bytes and name: a name means nothing before it is
+            // recorded.
             file.sync_all()?;
             sync_folder(inner)?;
             if !is_settled {

@@ -4,6 +4,7 @@ mod appender;
 mod files;
 mod inventory;
 mod packs;
+mod parts;
 
 use std::fs::{self, File};
 use std::io;
@@ -19,11 +20,13 @@ use uuid::Uuid;
 use super::draft::Content;
 use super::key::{Key, PackId, Packed};
 use super::options::OpenError;
+use super::seek::BlobReader;
 use super::spool::{Spool, blocking};
 use super::{BlobError, BlobStream, os};
 use crate::Durability;
 use appender::Appender;
 use files::Files;
+pub(super) use parts::PartFile;
 
 /// What follows each blob in a pack. Where it reads as zero the blob has been deleted, or never became durable.
 const MARK: u8 = 1;
@@ -35,6 +38,7 @@ const OPEN_PACKS: usize = 128;
 pub(super) struct Disk {
     packs: PathBuf,
     files: Files,
+    durability: Durability,
     spool: Arc<Spool>,
     appender: Appender,
     open_packs: Cache<PackId, Arc<File>>,
@@ -61,6 +65,7 @@ impl Disk {
                 files: Files::new(root.join("files"), durability, spool.new_id()),
                 appender: Appender::new(packs.clone(), Arc::clone(&spool), durability),
                 packs,
+                durability,
                 spool,
                 open_packs: Cache::new(OPEN_PACKS),
             })
@@ -88,14 +93,22 @@ impl Disk {
         }
     }
 
+    /// Opens a blob of its own that has at least `len` bytes.
+    async fn open_file(&self, id: Uuid, len: u64) -> Result<File, BlobError> {
+        let file = open(self.files.path(id)).await?;
+        if file.metadata()?.len() < len { Err(super::too_short()) } else { Ok(file) }
+    }
+
     /// Opens a blob of its own for reading.
     pub(super) async fn read(&self, id: Uuid, range: Range<u64>) -> Result<BlobStream, BlobError> {
-        let file = open(self.files.path(id)).await?;
         let len = range.end.checked_sub(range.start).ok_or_else(super::too_short)?;
-        if file.metadata()?.len() < range.end {
-            return Err(super::too_short());
-        }
+        let file = self.open_file(id, range.end).await?;
         Ok(BlobStream::of_file(Arc::new(file), range.start, len, Arc::clone(&self.spool.buffers)))
+    }
+
+    /// Opens a blob of its own, of `len` bytes, for reading here and there.
+    pub(super) async fn reader(&self, id: Uuid, len: u64) -> Result<BlobReader, BlobError> {
+        Ok(BlobReader::of_file(Bytes::new(), self.open_file(id, len).await?, len))
     }
 
     /// Reads a blob out of its pack.
@@ -152,10 +165,15 @@ async fn open(path: PathBuf) -> Result<File, BlobError> {
         Ok(None) => blocking(move || Ok(File::open(path))).await?,
         Err(error) => Err(error),
     };
-    opened.map_err(|error| match error.kind() {
+    opened.map_err(missing)
+}
+
+/// What became of opening a blob's file.
+fn missing(error: io::Error) -> BlobError {
+    match error.kind() {
         io::ErrorKind::NotFound => BlobError::NotFound,
         _ => error.into(),
-    })
+    }
 }
 
 fn gone_is_fine(result: io::Result<()>) -> io::Result<()> {

@@ -80,6 +80,20 @@ pub(super) async fn client(bucket: &Bucket, options: &Options) -> Result<Client,
     Ok(Client::from_conf(config.build()))
 }
 
+/// A client that makes URLs for others, who reach the bucket by the way that the options name.
+pub(super) fn presigner(client: &Client, bucket: &Bucket, options: &Options) -> Client {
+    // No checksums: whoever uses a URL would have to send the one of the bytes that it was made for.
+    let mut config =
+        client.config().to_builder().request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+    if !options.public_endpoint.is_empty() {
+        config = config.endpoint_url(&options.public_endpoint).force_path_style(bucket.path_style.unwrap_or(true));
+    }
+    if options.accelerate {
+        config = config.accelerate(true);
+    }
+    Client::from_conf(config.build())
+}
+
 impl S3 {
     /// Makes sure that the bucket exists and may be used.
     pub(super) async fn find_bucket(&self, region: Option<&str>) -> Result<(), OpenError> {

@@ -74,7 +74,7 @@ impl S3 {
     }
 }
 
-fn length(said: Option<i64>) -> u64 {
+pub(super) fn length(said: Option<i64>) -> u64 {
     said.and_then(|length| u64::try_from(length).ok()).unwrap_or(0)
 }
 

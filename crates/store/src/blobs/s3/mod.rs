@@ -1,7 +1,9 @@
 //! Blobs in a bucket. Drafts wait in a local folder, so that a refused upload never touches the bucket.
 
+mod blocks;
 mod connect;
 mod download;
+mod parts;
 mod upload;
 
 use std::io;
@@ -14,13 +16,14 @@ use aws_sdk_s3::config::Config;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::DateTime;
-use tracing::debug;
 use uuid::Uuid;
 
 use super::key::{Key, name};
-use super::options::{Bucket, OpenError, Options};
+use super::options::{Bucket, OpenError, Options, PartUrls};
 use super::spool::{Spool, blocking};
-use super::{BlobError, Cursor, Freed, Inventory, Stored};
+use super::{BlobError, Cursor, Inventory, Stored};
+pub(super) use blocks::Blocks;
+pub(super) use parts::PartTarget;
 
 /// How long the probe of [`S3::ready`] may take.
 const READY_WITHIN: Duration = Duration::from_secs(5);
@@ -34,6 +37,8 @@ pub(super) struct S3 {
     bucket: String,
     prefix: String,
     spool: Arc<Spool>,
+    /// Makes URLs for parts; none where they come through our own door.
+    presigner: Option<Client>,
 }
 
 impl S3 {
@@ -46,8 +51,13 @@ impl S3 {
         })?;
         let client = connect::client(&bucket, options).await?;
         let custom = bucket.endpoint.is_some();
-        let store = Self { client, bucket: bucket.name, prefix: bucket.prefix, spool };
+        let presigner = match options.part_urls {
+            PartUrls::Presigned => Some(connect::presigner(&client, &bucket, options)),
+            PartUrls::Own => None,
+        };
+        let store = Self { client, bucket: bucket.name, prefix: bucket.prefix, spool, presigner };
         store.find_bucket(bucket.region.as_deref()).await?;
+        store.check_presigning().await?;
         if custom {
             store.check_honesty().await?;
         }
@@ -109,52 +119,6 @@ impl S3 {
             page.next = listing.contents().last().and_then(|object| object.key()).map(|key| Cursor(key.to_owned()));
         }
         Ok(page)
-    }
-
-    /// Aborts what dead processes have left of uploads in parts.
-    pub(super) async fn sweep_uploads(&self, grace: Duration, dry_run: bool) -> Result<Freed, BlobError> {
-        let mut freed = Freed::default();
-        let (mut key_marker, mut upload_marker) = (None, None);
-        loop {
-            let page = self
-                .client
-                .list_multipart_uploads()
-                .bucket(&self.bucket)
-                .prefix(&self.prefix)
-                .set_key_marker(key_marker.take())
-                .set_upload_id_marker(upload_marker.take())
-                .send()
-                .await;
-            let page = match page {
-                Ok(page) => page,
-                Err(error) if error.code() == Some("NotImplemented") => {
-                    debug!("this S3 server cannot list unfinished uploads");
-                    return Ok(freed);
-                }
-                Err(error) => return Err(tell("listing unfinished uploads", &error)),
-            };
-            for upload in page.uploads() {
-                let (Some(key), Some(upload_id)) = (upload.key(), upload.upload_id()) else { continue };
-                if self.ours(key).is_none() || upload.initiated().is_none_or(|begun| age(begun) < grace) {
-                    continue;
-                }
-                if !dry_run {
-                    let abort = self.client.abort_multipart_upload().bucket(&self.bucket).key(key).upload_id(upload_id);
-                    match abort.send().await {
-                        Err(error) if !is_missing(&error) => {
-                            return Err(tell("aborting an unfinished upload", &error));
-                        }
-                        _ => {}
-                    }
-                }
-                freed.add(0);
-            }
-            key_marker = page.next_key_marker().map(str::to_owned);
-            upload_marker = page.next_upload_id_marker().map(str::to_owned);
-            if page.is_truncated() != Some(true) || key_marker.is_none() {
-                return Ok(freed);
-            }
-        }
     }
 }
 

@@ -82,19 +82,24 @@ impl S3 {
     }
 
     /// The bytes `range` of a draft as a body that can be sent again.
-    fn part_of(&self, draft: &OnDisk, range: Range<u64>) -> io::Result<ByteStream> {
+    pub(super) fn part_of(&self, draft: &OnDisk, range: Range<u64>) -> io::Result<ByteStream> {
         let file = Arc::new(draft.file.open()?);
         let buffers = Arc::clone(&self.spool.buffers);
         let len = range.end - range.start;
         Ok(body(len, move || BlobStream::of_file(Arc::clone(&file), range.start, len, Arc::clone(&buffers))))
     }
 
-    async fn put_in_parts(&self, object: &str, draft: &OnDisk) -> Result<(), BlobError> {
+    /// Begins an upload in parts and gives back S3's id of it.
+    pub(super) async fn begin_upload(&self, object: &str) -> Result<String, BlobError> {
         let begin = self.client.create_multipart_upload().bucket(&self.bucket).key(object).content_type(CONTENT_TYPE);
         let begun = begin.send().await.map_err(|error| tell("beginning an upload in parts", &error))?;
-        let Some(upload) = begun.upload_id() else {
-            return Err(BlobError::S3("beginning an upload in parts failed: the server gave no id for it".into()));
-        };
+        begun.upload_id.ok_or_else(|| {
+            BlobError::S3("beginning an upload in parts failed: the server gave no id for it".into())
+        })
+    }
+
+    async fn put_in_parts(&self, object: &str, draft: &OnDisk) -> Result<(), BlobError> {
+        let upload = &self.begin_upload(object).await?;
         let result = self.send_parts(object, draft, upload).await;
         if result.is_err() {
             let abort = self.client.abort_multipart_upload().bucket(&self.bucket).key(object).upload_id(upload);

@@ -1,0 +1,108 @@
+//! Writing what arrives in large pieces: one buffer is filled while the one before is written on a thread that may wait.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+
+use super::BlobError;
+use super::buffers::{self, Buffer, Pool};
+use super::spool::blocking;
+
+/// Where the pieces go.
+pub(super) trait Sink: Send + 'static {
+    /// Writes a piece where the one before has ended. All but the last are [`buffers::LEN`] long. Waits for the disk.
+    fn append(&mut self, piece: &[u8]) -> Result<(), BlobError>;
+}
+
+/// At most two buffers on their way to a sink.
+pub(super) struct Writer<S> {
+    pool: Arc<Pool>,
+    /// None until there is something to fill it with.
+    buffer: Option<Buffer>,
+    filled: usize,
+    sink: Whereabouts<S>,
+}
+
+/// Where the sink is. Whatever it owns is let go of only when no write is under way any more: a writer that is dropped
+/// leaves it to the job.
+enum Whereabouts<S> {
+    /// It rests.
+    Here(S),
+    /// It is being written to.
+    Away(JoinHandle<Result<S, BlobError>>),
+    /// A write has failed.
+    Lost,
+}
+
+impl<S: Sink> Writer<S> {
+    pub(super) fn new(pool: Arc<Pool>, sink: S) -> Self {
+        Self { pool, buffer: None, filled: 0, sink: Whereabouts::Here(sink) }
+    }
+
+    /// Takes the next bytes.
+    pub(super) async fn fill(&mut self, mut bytes: &[u8]) -> Result<(), BlobError> {
+        while !bytes.is_empty() {
+            if self.filled == buffers::LEN {
+                self.flush().await?;
+            }
+            let buffer = self.buffer.get_or_insert_with(|| self.pool.get());
+            let (now, later) = bytes.split_at(bytes.len().min(buffers::LEN - self.filled));
+            buffer[self.filled..self.filled + now.len()].copy_from_slice(now);
+            self.filled += now.len();
+            bytes = later;
+        }
+        Ok(())
+    }
+
+    /// Writes what is left and does what comes `last`, with the sink that then belongs to it.
+    pub(super) async fn finish<T: Send + 'static>(
+        mut self,
+        last: impl FnOnce(S) -> Result<T, BlobError> + Send + 'static,
+    ) -> Result<T, BlobError> {
+        let mut sink = self.settle().await?;
+        let (buffer, filled) = (self.buffer.take(), self.filled);
+        blocking(move || {
+            if let Some(buffer) = buffer {
+                sink.append(&buffer[..filled])?;
+            }
+            last(sink)
+        })
+        .await
+    }
+
+    /// Waits for the writing of the buffer before, then hands this one over.
+    async fn flush(&mut self) -> Result<(), BlobError> {
+        let mut sink = self.settle().await?;
+        let filled = std::mem::take(&mut self.filled);
+        let buffer = self.buffer.take();
+        self.sink = Whereabouts::Away(tokio::task::spawn_blocking(move || {
+            if let Some(buffer) = buffer {
+                sink.append(&buffer[..filled])?;
+            }
+            Ok(sink)
+        }));
+        Ok(())
+    }
+
+    /// The sink, once no write is under way.
+    async fn settle(&mut self) -> Result<S, BlobError> {
+        let returned = match &mut self.sink {
+            // Awaited in place: a caller that gives up here and comes back finds the job where it was.
+            Whereabouts::Away(job) => {
+                Some(job.await.unwrap_or_else(|stopped| Err(BlobError::Io(io::Error::other(stopped)))))
+            }
+            _ => None,
+        };
+        match (returned, std::mem::replace(&mut self.sink, Whereabouts::Lost)) {
+            (Some(returned), _) => returned,
+            (None, Whereabouts::Here(sink)) => Ok(sink),
+            (None, _) => Err(failed_before()),
+        }
+    }
+}
+
+/// Why nothing more can be written to a draft.
+pub(super) fn failed_before() -> BlobError {
+    BlobError::Io(io::Error::new(io::ErrorKind::BrokenPipe, "an earlier write of this draft failed"))
+}

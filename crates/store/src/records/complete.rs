@@ -1,0 +1,112 @@
+//! Making an upload a file.
+
+use stowage_model::{FileId, NewFile, ProjectId, Timestamp, Upload};
+use tokio::sync::oneshot;
+
+use super::engine::{Engine, transaction};
+use super::insert::{TRIES, free_time, id_is_taken, insert_files, is_taken, lock_times, no_free_time};
+use super::intake::{Order, Tools};
+use super::{Records, RecordsError};
+
+/// Why an upload was not completed; nothing has changed.
+#[derive(Debug, thiserror::Error)]
+pub enum CompleteError {
+    /// Somebody else has completed it, or it is expired or gone.
+    #[error("the upload is not open")]
+    NotOpen,
+    /// The parts are no longer those that were looked at.
+    #[error("the parts have changed")]
+    PartsChanged,
+    /// Another file has the id.
+    #[error("the id {0} is taken")]
+    IdTaken(FileId),
+    /// The records failed.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
+}
+
+impl Records {
+    /// Makes an open upload the file `file`, in one transaction: it is marked as completed, and its parts are forgotten.
+    /// `expect_parts` are the number of parts that must have arrived and the sum of their lengths in bytes; nothing where
+    /// the blob store itself knows the parts. Answers the upload time of the file.
+    pub async fn complete_upload(
+        &self,
+        upload: &Upload,
+        file: NewFile,
+        expect_parts: Option<(u64, u64)>,
+        now: Timestamp,
+    ) -> Result<Timestamp, CompleteError> {
+        let (upload, project) = (upload.id, upload.project);
+        let order = |done| Order::Complete(Box::new(Completion { upload, project, file, expect_parts, now, done }));
+        self.inner.intake.ask(order).await
+    }
+}
+
+pub(super) struct Completion {
+    upload: FileId,
+    pub(super) project: ProjectId,
+    file: NewFile,
+    expect_parts: Option<(u64, u64)>,
+    now: Timestamp,
+    done: oneshot::Sender<Result<Timestamp, CompleteError>>,
+}
+
+impl Completion {
+    /// Completes the upload and answers; `time` is the upload time of the file if no other node has taken it.
+    pub(super) async fn run(self: Box<Self>, tools: Tools, time: Timestamp) {
+        let outcome = self.attempts(&tools.engine, time).await;
+        if outcome.is_ok() {
+            tools.usage.add(self.project, std::slice::from_ref(&self.file));
+        }
+        let _ = self.done.send(outcome);
+    }
+
+    async fn attempts(&self, engine: &Engine, time: Timestamp) -> Result<Timestamp, CompleteError> {
+        for attempt in 0..TRIES {
+            match self.attempt(engine, time, attempt > 0).await {
+                Ok(outcome) => return outcome,
+                Err(error) if is_taken(&error) => {}
+                Err(error) => return Err(RecordsError::from(error).into()),
+            }
+        }
+        Err(no_free_time().into())
+    }
+
+    /// Tries with this time, or `carefully` with the next one that is free.
+    async fn attempt(
+        &self,
+        engine: &Engine,
+        mut time: Timestamp,
+        carefully: bool,
+    ) -> Result<Result<Timestamp, CompleteError>, sqlx::Error> {
+        // Waits for whoever is recording a part, or is completing the same upload.
+        const CLOSE: &str =
+            "UPDATE uploads SET completed_at = $2 WHERE id = $1 AND completed_at IS NULL AND expires_at > $2";
+        const COUNT: &str =
+            "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM upload_parts WHERE upload = $1";
+        const FORGET: &str = "DELETE FROM upload_parts WHERE upload = $1";
+        transaction!(engine, tx => {
+            let closed = sqlx::query(CLOSE).bind(self.upload.0).bind(self.now.0).execute(&mut *tx).await?;
+            if closed.rows_affected() == 0 {
+                return Ok(Err(CompleteError::NotOpen));
+            }
+            if let Some((count, bytes)) = self.expect_parts {
+                let arrived: (i64, i64) = sqlx::query_as(COUNT).bind(self.upload.0).fetch_one(&mut *tx).await?;
+                if (u64::try_from(arrived.0), u64::try_from(arrived.1)) != (Ok(count), Ok(bytes)) {
+                    return Ok(Err(CompleteError::PartsChanged));
+                }
+            }
+            if carefully {
+                lock_times!(engine, tx, self.project)?;
+                if id_is_taken!(tx, self.file.id)? {
+                    return Ok(Err(CompleteError::IdTaken(self.file.id)));
+                }
+                time = free_time!(tx, self.project, time)?;
+            }
+            insert_files!(&[(self.project, &self.file, time)]).execute(&mut *tx).await?;
+            sqlx::query(FORGET).bind(self.upload.0).execute(&mut *tx).await?;
+            tx.commit().await?;
+            Ok(Ok(time))
+        })
+    }
+}
