@@ -8,10 +8,13 @@ mod exif;
 mod formats;
 mod ifd;
 mod source;
+mod svg_check;
 
 use source::{ReadSeek, Source};
 use std::io;
 use stowage_model::{ContentInfo, MimeInfo};
+
+pub use svg_check::{SvgFault, SvgLimits, check_svg, check_svg_within};
 
 /// How many of a file's first bytes [`probe_head`] is best given, and [`probe`] reads at once.
 pub const HEAD_LEN: usize = 64 * 1024;
