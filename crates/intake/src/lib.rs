@@ -2,20 +2,33 @@
 //! commit of blobs and records that leaves nothing behind when it fails. What a way in has to say about its bytes
 //! (names, flags, limits of its own) is checked by its door before.
 
+mod fetched;
+mod parts;
+mod rules;
+mod scan;
+
+use std::sync::Arc;
+
 use bytes::Bytes;
 use stowage_image::Probe;
-use stowage_model::{BlobKey, FileId, FileName, Ids, Metadata, NewFile, Project, Tags};
+use stowage_model::{BlobKey, Clock, FileId, FileName, Ids, Metadata, NewFile, Project, Refusal, Tags};
 use stowage_store::blobs::{BlobError, Blobs, Draft, Finished};
 use stowage_store::records::{AddError, Records, RecordsError};
 use tracing::warn;
+
+pub use fetched::FetchedError;
+pub use parts::{Announced, CompleteError, PartError, PartUpload};
+pub use scan::ScanOptions;
 
 /// Takes bytes in. Cheap to clone.
 #[derive(Clone)]
 pub struct Intake {
     records: Records,
     blobs: Blobs,
+    clock: Clock,
     ids: Ids,
     limits: stowage_image::Limits,
+    scan: Arc<ScanOptions>,
 }
 
 /// Why bytes did not become files; nothing of them is kept.
@@ -24,6 +37,18 @@ pub enum IntakeError {
     /// The detected type is not among those that the project takes.
     #[error("the detected type is not allowed")]
     TypeForbidden,
+    /// An SVG does not parse; carries what is wrong.
+    #[error("the SVG does not parse: {0}")]
+    SvgInvalid(String),
+    /// An SVG has scripts in it; carries where.
+    #[error("the SVG is malicious: {0}")]
+    SvgMalicious(String),
+    /// A virus was found; carries its name.
+    #[error("infected by {0}")]
+    Infected(String),
+    /// The scan for viruses failed, so that nothing is known.
+    #[error("the scan for viruses failed: {0}")]
+    Scan(#[source] std::io::Error),
     /// The id that was asked for is taken.
     #[error("the id {0} is taken")]
     IdTaken(FileId),
@@ -38,6 +63,19 @@ pub enum IntakeError {
     Records(#[source] RecordsError),
 }
 
+impl IntakeError {
+    /// The refusal of the content itself, which no retry will change.
+    pub fn verdict(&self) -> Option<Refusal> {
+        Some(match self {
+            Self::TypeForbidden => Refusal::FileTypeForbidden,
+            Self::SvgInvalid(what) => Refusal::SvgValidationFailed(what.clone()),
+            Self::SvgMalicious(what) => Refusal::SvgMaliciousContent(what.clone()),
+            Self::Infected(virus) => Refusal::FileInfected(virus.clone()),
+            _ => return None,
+        })
+    }
+}
+
 impl From<BlobError> for IntakeError {
     fn from(error: BlobError) -> Self {
         match error {
@@ -47,12 +85,20 @@ impl From<BlobError> for IntakeError {
     }
 }
 
+impl From<RecordsError> for IntakeError {
+    fn from(error: RecordsError) -> Self {
+        match error {
+            RecordsError::NoSpace => Self::NoSpace,
+            other => Self::Records(other),
+        }
+    }
+}
+
 impl From<AddError> for IntakeError {
     fn from(error: AddError) -> Self {
         match error {
             AddError::IdTaken(id) => Self::IdTaken(id),
-            AddError::Records(RecordsError::NoSpace) => Self::NoSpace,
-            AddError::Records(other) => Self::Records(other),
+            AddError::Records(error) => error.into(),
         }
     }
 }
@@ -114,8 +160,8 @@ pub struct Description {
 
 impl Intake {
     /// An intake that writes to these stores.
-    pub fn new(records: Records, blobs: Blobs, ids: Ids) -> Self {
-        Self { records, blobs, ids, limits: stowage_image::Limits::default() }
+    pub fn new(records: Records, blobs: Blobs, clock: Clock, ids: Ids, scan: ScanOptions) -> Self {
+        Self { records, blobs, clock, ids, limits: stowage_image::Limits::default(), scan: Arc::new(scan) }
     }
 
     /// Begins to take in a file.
@@ -150,29 +196,16 @@ impl Intake {
         project: &Project,
         uploads: Vec<(Received, Description)>,
     ) -> Result<Vec<FileId>, IntakeError> {
-        if uploads.iter().any(|(r, _)| !project.settings.allows_type(&r.probe.content.mime.mime)) {
-            return Err(IntakeError::TypeForbidden);
+        for (received, _) in &uploads {
+            self.check(project, received).await?;
         }
         let mut files = Vec::with_capacity(uploads.len());
         for (received, description) in uploads {
-            match received.finished.keep().await {
-                Ok(blob) => files.push(NewFile {
-                    id: description.id.unwrap_or_else(|| self.ids.file()),
-                    blob,
-                    size: received.size,
-                    etag: received.etag,
-                    name: description.name,
-                    mime_type: description.declared_type.unwrap_or_else(|| received.probe.content.mime.mime.clone()),
-                    is_image: received.probe.is_image,
-                    content: received.probe.content,
-                    stored: description.stored,
-                    metadata: description.metadata,
-                    tags: description.tags,
-                    source: description.source,
-                }),
+            match self.keep(received, description).await {
+                Ok(file) => files.push(file),
                 Err(error) => {
                     self.undo(files.into_iter().map(|file| file.blob)).await;
-                    return Err(error.into());
+                    return Err(error);
                 }
             }
         }
@@ -190,6 +223,25 @@ impl Intake {
                 Err(error.into())
             }
         }
+    }
+
+    /// Keeps the bytes of a file that may be uploaded.
+    async fn keep(&self, received: Received, description: Description) -> Result<NewFile, IntakeError> {
+        let blob = received.finished.keep().await?;
+        Ok(NewFile {
+            id: description.id.unwrap_or_else(|| self.ids.file()),
+            blob,
+            size: received.size,
+            etag: received.etag,
+            name: description.name,
+            mime_type: description.declared_type.unwrap_or_else(|| received.probe.content.mime.mime.clone()),
+            is_image: received.probe.is_image,
+            content: received.probe.content,
+            stored: description.stored,
+            metadata: description.metadata,
+            tags: description.tags,
+            source: description.source,
+        })
     }
 
     async fn undo(&self, blobs: impl Iterator<Item = BlobKey>) {

@@ -8,13 +8,16 @@ use std::time::Duration;
 use serde::Deserialize;
 use stowage_model::units::duration;
 use stowage_model::{BlobKey, Clock, FileId, Timestamp};
-use stowage_store::blobs::{BlobError, Blobs, Freed, Stored};
+use stowage_store::blobs::{BlobError, Blobs, Freed, Parts, Stored};
 use stowage_store::records::{Records, RecordsError};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 /// How many files or blobs are handled in one transaction.
 const BATCH: u32 = 500;
+
+/// How long the outcome of an upload from a URL can be asked for.
+const TASK_TTL: Duration = Duration::from_secs(24 * 3600);
 
 /// `[janitor]` of the configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -70,6 +73,10 @@ pub struct Report {
     pub orphans: u64,
     /// Unfinished blobs that dead processes left.
     pub drafts: u64,
+    /// Multipart uploads that were not completed in time.
+    pub uploads: u64,
+    /// Traces of what ended long ago: tasks, completed uploads, used-up tokens.
+    pub traces: u64,
 }
 
 impl Report {
@@ -80,6 +87,8 @@ impl Report {
         self.records += other.records;
         self.orphans += other.orphans;
         self.drafts += other.drafts;
+        self.uploads += other.uploads;
+        self.traces += other.traces;
     }
 
     fn count(self) {
@@ -89,6 +98,8 @@ impl Report {
             ("records", self.records),
             ("orphans", self.orphans),
             ("drafts", self.drafts),
+            ("uploads", self.uploads),
+            ("traces", self.traces),
         ] {
             metrics::counter!("stowage_janitor_deleted_total", "kind" => kind).increment(number);
         }
@@ -97,11 +108,12 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { expired, blobs, records, orphans, drafts } = self;
+        let Self { expired, blobs, records, orphans, drafts, uploads, traces } = self;
         write!(
             f,
-            "{expired} file(s) expired, {blobs} blob(s) of removed files deleted, {records} old record(s) deleted, \
-             {orphans} forgotten blob(s) and {drafts} unfinished one(s) removed"
+            "{expired} file(s) and {uploads} multipart upload(s) expired, {blobs} blob(s) of removed files deleted, \
+             {records} old record(s) and {traces} trace(s) of ended work deleted, {orphans} forgotten blob(s) and \
+             {drafts} unfinished one(s) removed"
         )
     }
 }
@@ -119,6 +131,13 @@ pub enum Deletion {
         size: u64,
         /// How long it was to live.
         ttl: Duration,
+    },
+    /// A multipart upload whose time is over.
+    Upload {
+        /// The id that its file would have had.
+        file: FileId,
+        /// When it was started.
+        started_at: Timestamp,
     },
     /// The blob of a removed file.
     Garbage(BlobKey),
@@ -160,6 +179,9 @@ impl fmt::Display for Deletion {
         match self {
             Self::Expired { file, uploaded_at, size, ttl } => {
                 write!(f, "file {file}: uploaded {uploaded_at}, not stored within {} ({size} bytes)", words(ttl))
+            }
+            Self::Upload { file, started_at } => {
+                write!(f, "multipart upload {file}: started {started_at}, not completed in time")
             }
             Self::Garbage(blob) => write!(f, "blob {blob}: its file was removed"),
             Self::Records { count, ttl } => {
@@ -215,7 +237,9 @@ impl Janitor {
                 break;
             }
         }
+        report.uploads = self.expire_uploads(now).await?;
         report.blobs = self.delete_garbage().await?;
+        report.traces = self.purge_traces(now).await?;
         loop {
             let purged = self.records.purge_removed(now.minus(self.options.removed_ttl), BATCH).await?;
             report.records += purged;
@@ -225,6 +249,44 @@ impl Janitor {
         }
         report.count();
         Ok(report)
+    }
+
+    /// Gives up multipart uploads whose time is over. The records let go of them first, so that nobody can complete one
+    /// whose bytes are going.
+    async fn expire_uploads(&self, now: Timestamp) -> Result<u64, JanitorError> {
+        let mut count = 0;
+        loop {
+            let due = self.records.expired_uploads(now, BATCH).await?;
+            let (full, before) = (due.len() == BATCH as usize, count);
+            for upload in due {
+                if !self.records.discard_upload(upload.id, now).await? {
+                    continue;
+                }
+                count += 1;
+                let parts = Parts { key: upload.blob, upload: upload.blob_upload };
+                // Its blob is garbage by now, and what S3 keeps of it is found by the sweep: nothing is lost by a failure.
+                if let Err(failure) = self.blobs.abort_parts(&parts).await {
+                    warn!(blob = %parts.key, error = %failure, "an expired upload could not be deleted; it is tried again");
+                }
+            }
+            if !full || count == before {
+                return Ok(count);
+            }
+        }
+    }
+
+    /// Deletes what is kept only so that late questions get a good answer.
+    async fn purge_traces(&self, now: Timestamp) -> Result<u64, JanitorError> {
+        let mut count = 0;
+        loop {
+            let purged = self.records.purge_uploads(now, BATCH).await?
+                + self.records.purge_tokens(now, BATCH).await?
+                + self.records.purge_url_tasks(now.minus(TASK_TTL), BATCH).await?;
+            count += purged;
+            if purged < u64::from(BATCH) {
+                return Ok(count);
+            }
+        }
     }
 
     /// Deletes the blobs that records have let go of. A blob that cannot be deleted waits for the next round.
@@ -269,6 +331,9 @@ impl Janitor {
         for expired in self.records.expired_files(now.minus(ttl), u32::MAX).await? {
             say(Deletion::Expired { file: expired.id, uploaded_at: expired.uploaded_at, size: expired.size, ttl });
         }
+        for upload in self.records.expired_uploads(now, u32::MAX).await? {
+            say(Deletion::Upload { file: upload.id, started_at: upload.started_at });
+        }
         for blob in self.records.garbage(u32::MAX).await? {
             say(Deletion::Garbage(blob));
         }
@@ -287,6 +352,15 @@ impl Janitor {
         let drafts = self.blobs.sweep_drafts(grace, dry_run).await?;
         if drafts.items > 0 {
             found(Deletion::Drafts(drafts));
+        }
+        let unfinished = self.blobs.unfinished_parts(grace).await?;
+        let keys: Vec<BlobKey> = unfinished.iter().map(|parts| parts.key.clone()).collect();
+        let known = self.records.known_blobs(&keys).await?;
+        for parts in unfinished.into_iter().filter(|parts| !known.contains(&parts.key)) {
+            if !dry_run {
+                self.blobs.abort_parts(&parts).await?;
+            }
+            found(Deletion::Drafts(Freed { items: 1, bytes: 0 }));
         }
         let mut cursor = None;
         loop {

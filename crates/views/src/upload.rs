@@ -1,7 +1,7 @@
 //! The Upload API's file information object (upload-api reference, section "File information object").
 
 use serde::Serialize;
-use stowage_model::{ContentInfo, File, FileId, ImageInfo, Metadata};
+use stowage_model::{ContentInfo, File, FileId, Group, ImageInfo, Member, Metadata, PublicUrls, Timestamp};
 
 /// A file as `/info/` and the other endpoints of the Upload API show it. Members stand in the order of the real service.
 #[derive(Debug, Serialize)]
@@ -43,6 +43,58 @@ impl<'a> FileInfo<'a> {
             filename: file.name.sanitised(),
             mime_type: &file.mime_type,
             metadata: &file.metadata,
+        }
+    }
+}
+
+/// A file with a member that says what the answer is.
+#[derive(Debug, Serialize)]
+pub struct FileInfoAs<'a> {
+    /// `file_info`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// The file.
+    #[serde(flatten)]
+    pub info: FileInfo<'a>,
+}
+
+/// A group as `/group/` and `/group/info/` show it (upload-api reference, section "Groups").
+#[derive(Debug, Serialize)]
+pub struct GroupInfo<'a> {
+    id: String,
+    datetime_created: Timestamp,
+    /// Deprecated by the vendor, and always null.
+    datetime_stored: Option<Timestamp>,
+    files_count: u32,
+    cdn_url: String,
+    url: String,
+    files: Vec<Option<MemberInfo<'a>>>,
+}
+
+/// A file of a group.
+#[derive(Debug, Serialize)]
+struct MemberInfo<'a> {
+    #[serde(flatten)]
+    info: FileInfo<'a>,
+    default_effects: &'a str,
+}
+
+impl<'a> GroupInfo<'a> {
+    /// Shows a group; a member that `file` does not find was removed, and is null.
+    pub fn new(group: &'a Group, urls: &PublicUrls, file: impl Fn(FileId) -> Option<&'a File>) -> Self {
+        let id = group.id.to_string();
+        let member = |member: &'a Member| {
+            let info = FileInfo::new(file(member.file)?);
+            Some(MemberInfo { info, default_effects: &member.effects })
+        };
+        Self {
+            datetime_created: group.created_at,
+            datetime_stored: None,
+            files_count: group.id.count,
+            cdn_url: format!("{}/{id}/", urls.cdn),
+            url: format!("{}/groups/{id}/", urls.rest),
+            files: group.members.iter().map(member).collect(),
+            id,
         }
     }
 }
