@@ -125,7 +125,16 @@ fn method_label(method: &http::Method) -> &'static str {
 }
 
 /// The endpoints, which are served with and without the slash at the end.
-const ENDPOINTS: [&str; 2] = ["/base", "/info"];
+const ENDPOINTS: [&str; 8] = [
+    "/base",
+    "/info",
+    "/multipart/start",
+    "/multipart/complete",
+    "/from_url",
+    "/from_url/status",
+    "/group",
+    "/group/info",
+];
 
 /// The path as the router knows it, where it is written otherwise: runs of slashes become one, as clients send them, and
 /// an endpoint without its slash gets it, because a redirect would lose the body of a POST.

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
-use stowage_intake::IntakeError;
+use stowage_intake::{CompleteError, IntakeError, PartError};
 use stowage_model::Refusal;
 use stowage_store::records::RecordsError;
 use tracing::error;
@@ -34,7 +34,7 @@ struct Told<'a> {
 /// A refusal of the Upload API.
 pub(crate) fn upload(refusal: &Refusal, form: Form) -> Response<Body> {
     let text = refusal.to_string();
-    match form {
+    let mut response = match form {
         Form::Text => {
             let mut response = Response::new(Body::from(text));
             *response.status_mut() = status(refusal);
@@ -45,7 +45,11 @@ pub(crate) fn upload(refusal: &Refusal, form: Form) -> Response<Body> {
             let told = Told { status_code: refusal.status(), content: &text, error_code: refusal.code() };
             json(&Envelope { error: told })
         }
+    };
+    if let Refusal::RequestThrottled { retry_after } = refusal {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));
     }
+    response
 }
 
 /// A refusal of delivery: a page (URL API reference, section "Errors").
@@ -107,17 +111,45 @@ pub(crate) fn of_records(failure: RecordsError) -> Refusal {
 
 /// What to tell of bytes that did not become files.
 pub(crate) fn of_intake(failure: IntakeError) -> Refusal {
+    if let Some(verdict) = failure.verdict() {
+        return verdict;
+    }
     match failure {
-        IntakeError::TypeForbidden => Refusal::FileTypeForbidden,
+        IntakeError::Scan(failure) => {
+            error!(request = request_id(), error = %failure, "the scan for viruses failed");
+            Refusal::UploadApi
+        }
         IntakeError::IdTaken(_) => Refusal::UploadcareFileIdDuplicated,
         IntakeError::NoSpace => {
             error!(request = request_id(), "an upload was refused: no space left");
             Refusal::UploadFailed
         }
         IntakeError::Records(failure) => of_records(failure),
-        IntakeError::Blobs(failure) => {
-            error!(request = request_id(), error = %failure, "the blob store failed");
+        other => {
+            error!(request = request_id(), error = %other, "the blob store failed");
             Refusal::UploadApi
         }
+    }
+}
+
+/// What to tell of a part that was not taken.
+pub(crate) fn of_part(failure: PartError) -> Refusal {
+    match failure {
+        PartError::NotFound | PartError::NoSuchPart => Refusal::MultipartFileNotFound,
+        PartError::Completed => Refusal::MultipartFileAlreadyUploaded,
+        PartError::TooLarge => Refusal::RequestSizeLimitExceeded,
+        PartError::Intake(failure) => of_intake(failure),
+    }
+}
+
+/// What to tell of a multipart upload that was not completed.
+pub(crate) fn of_complete(failure: CompleteError) -> Refusal {
+    match failure {
+        CompleteError::NotFound => Refusal::MultipartFileNotFound,
+        CompleteError::Completed => Refusal::MultipartFileAlreadyUploaded,
+        CompleteError::TooSmall => Refusal::MultipartUploadSizeTooSmall,
+        CompleteError::TooLarge => Refusal::MultipartUploadSizeTooLarge,
+        CompleteError::WrongParts => Refusal::MultipartFileCompletionFailed,
+        CompleteError::Intake(failure) => of_intake(failure),
     }
 }

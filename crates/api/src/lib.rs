@@ -9,6 +9,8 @@ mod health;
 mod landing;
 mod origin;
 mod signature;
+mod throttle;
+mod token;
 mod upload;
 
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use std::time::Duration;
 use axum::Router;
 use serde::Deserialize;
 use stowage_delivery::Delivery;
+use stowage_fetch::Outbound;
 use stowage_intake::Intake;
 use stowage_model::{Clock, Ids};
 use stowage_store::blobs::Blobs;
@@ -24,6 +27,8 @@ use stowage_store::records::Records;
 
 pub use access::{Front, Peer};
 pub use origin::{TrustedProxies, UrlOptions};
+pub use throttle::{Options as ThrottleOptions, Throttle};
+pub use upload::PartUrls;
 
 /// `[uploads]` of the configuration: limits of one request.
 #[derive(Clone, Debug, Deserialize)]
@@ -55,6 +60,12 @@ pub struct Shared {
     pub intake: Intake,
     /// The way out.
     pub delivery: Delivery,
+    /// What may be fetched.
+    pub outbound: Outbound,
+    /// Rate limits.
+    pub throttle: Throttle,
+    /// What signs the URLs of parts.
+    pub part_urls: PartUrls,
     /// Now.
     pub clock: Clock,
     /// New ids.

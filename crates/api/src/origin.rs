@@ -58,6 +58,50 @@ fn own_address(trusted: &TrustedProxies, request: &Parts) -> String {
     format!("{}://{}", scheme.unwrap_or("http"), host.as_deref().unwrap_or("localhost"))
 }
 
+/// The address that the request came from: behind trusted proxies, the last one that none of them owns.
+pub(crate) fn client_address(state: &State, request: &Parts) -> Option<IpAddr> {
+    let Peer(peer) = request.extensions.get::<Peer>()?;
+    Some(client_behind(&state.trusted_proxies, peer.ip(), &request.headers))
+}
+
+fn client_behind(trusted: &TrustedProxies, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    let mut client = peer.to_canonical();
+    if !trusted.trust(client) {
+        return client;
+    }
+    let all = |name: &str| -> Vec<String> {
+        let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|list| list.split(',')).map(|item| item.trim().to_owned()).collect()
+    };
+    let mut hops: Vec<Option<IpAddr>> = all("forwarded").iter().map(|element| forwarded_for(element)).collect();
+    if hops.is_empty() {
+        hops = all("x-forwarded-for").iter().map(|hop| address(hop)).collect();
+    }
+    // From the nearest hop on: each was written down by the one before, who must be trusted for it to count.
+    for hop in hops.into_iter().rev() {
+        let Some(hop) = hop else { break };
+        client = hop;
+        if !trusted.trust(client) {
+            break;
+        }
+    }
+    client
+}
+
+fn forwarded_for(element: &str) -> Option<IpAddr> {
+    element.split(';').find_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("for").then(|| address(value.trim().trim_matches('"')))?
+    })
+}
+
+/// An address with or without a port.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    let address = bare.parse().ok().or_else(|| text.parse().ok().map(|socket: std::net::SocketAddr| socket.ip()));
+    address.map(|address: IpAddr| address.to_canonical())
+}
+
 /// What a proxy says about the request that it passed on.
 #[derive(Default)]
 struct Forwarded {
@@ -132,6 +176,22 @@ mod tests {
         assert_eq!(direct("stowage:80"), "http://stowage:80");
         assert_eq!(direct("[::1]:8080"), "http://[::1]:8080");
         assert_eq!(direct("evil\"><script>"), "http://localhost");
+    }
+
+    #[test]
+    fn the_client_stands_behind_the_trusted_proxies() {
+        let trusted = TrustedProxies(vec!["10.0.0.0/8".parse().unwrap()]);
+        let client = |peer: &str, name: &'static str, value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().unwrap());
+            client_behind(&trusted, peer.parse().unwrap(), &headers).to_string()
+        };
+        let x = "x-forwarded-for";
+        assert_eq!(client("10.0.0.1", x, "6.6.6.6, 1.2.3.4, 10.0.0.9"), "1.2.3.4", "the first one may be made up");
+        assert_eq!(client("::ffff:10.0.0.1", x, "1.2.3.4"), "1.2.3.4");
+        assert_eq!(client("9.9.9.9", x, "1.2.3.4"), "9.9.9.9", "strangers are not believed");
+        assert_eq!(client("10.0.0.1", x, "nonsense"), "10.0.0.1");
+        assert_eq!(client("10.0.0.1", "forwarded", "for=\"[2001:db8::1]:80\";proto=https"), "2001:db8::1");
     }
 
     #[test]

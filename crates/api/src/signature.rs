@@ -1,6 +1,10 @@
-//! Signed uploads: HMAC-SHA256 of `expire` with a secret key of the project (upload-api reference, "Signed uploads").
+//! Signed uploads: HMAC-SHA256 of `expire` with a secret key of the project (upload-api reference, "Signed uploads"), or
+//! where the project allows it the form of the years before, MD5 of the secret key and `expire`. The length of a signature
+//! says which it is.
 
+use hmac::digest::{CtOutput, Digest, Output};
 use hmac::{Hmac, KeyInit, Mac};
+use md5::Md5;
 use sha2::Sha256;
 use stowage_model::{Project, Refusal, Timestamp};
 
@@ -27,17 +31,30 @@ pub(crate) fn check(
         return Err(Refusal::SignatureExpiration);
     }
     let given = from_hex(signature).ok_or(Refusal::SignatureInvalid)?;
-    let made_here = |secret: &String| {
-        // A key of any length is a good HMAC key, so that this cannot fail.
-        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).is_ok_and(|mac| {
-            // The comparison takes the same time wherever the first difference is.
-            mac.chain_update(expire.as_bytes()).verify_slice(&given).is_ok()
-        })
+    let made_with = match Output::<Md5>::try_from(given.as_slice()) {
+        Ok(given) if project.settings.legacy_md5_signatures => {
+            let given = CtOutput::<Md5>::new(given);
+            project.secret_keys.iter().any(|secret| legacy(secret, expire) == given)
+        }
+        _ => project.secret_keys.iter().any(|secret| is_hmac(&given, secret, expire)),
     };
-    if project.secret_keys.iter().any(made_here) { Ok(()) } else { Err(Refusal::SignatureInvalid) }
+    if made_with { Ok(()) } else { Err(Refusal::SignatureInvalid) }
 }
 
-fn from_hex(text: &str) -> Option<Vec<u8>> {
+/// Whether a signature is the HMAC; the comparison takes the same time wherever the first difference is.
+fn is_hmac(given: &[u8], secret: &str, expire: &str) -> bool {
+    // A key of any length is a good HMAC key, so that this cannot fail.
+    Hmac::<Sha256>::new_from_slice(secret.as_bytes())
+        .is_ok_and(|mac| mac.chain_update(expire.as_bytes()).verify_slice(given).is_ok())
+}
+
+/// The old form; compared in constant time as well. Lengthening it, which MD5 would allow, takes bytes that are no digits.
+fn legacy(secret: &str, expire: &str) -> CtOutput<Md5> {
+    CtOutput::new(Md5::new().chain_update(secret).chain_update(expire).finalize())
+}
+
+/// The bytes that pairs of hexadecimal digits stand for, in either case; nothing for any other text.
+pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
     if !text.len().is_multiple_of(2) {
         return None;
@@ -63,6 +80,7 @@ mod tests {
 
     const THEN: &str = "1678361640";
     const SIGNATURE: &str = "93b69d086a487fbdfc36172b96a5d7f5afa7cb209e43e5f25890bc037e638584";
+    const LEGACY: &str = "46f70d2b4fb6196daeb2c16bf44a7f1e";
 
     fn at(seconds: i64, secrets: &[&str], signature: Option<&str>, expire: Option<&str>) -> Result<(), Refusal> {
         check(&project(secrets), signature, expire, Timestamp(seconds * 1_000_000))
@@ -91,5 +109,36 @@ mod tests {
         }
         assert_eq!(at(0, &["other"], Some(SIGNATURE), Some(THEN)), Err(Refusal::SignatureInvalid));
         assert_eq!(at(0, &[], Some(SIGNATURE), Some(THEN)), Err(Refusal::SignatureInvalid));
+    }
+
+    #[test]
+    fn the_old_form_is_good_only_where_the_project_allows_it() {
+        let mut project = project(&["other", "project_secret_key"]);
+        let mut at = |allowed: bool, signature: &str, expire: &str| {
+            project.settings.legacy_md5_signatures = allowed;
+            check(&project, Some(signature), Some(expire), Timestamp(0))
+        };
+        assert_eq!(at(true, LEGACY, "1454903856"), Ok(()));
+        assert_eq!(at(true, &LEGACY.to_uppercase(), "1454903856"), Ok(()));
+        for (allowed, signature, expire) in [
+            (false, LEGACY, "1454903856"),
+            (true, LEGACY, "1454903857"),
+            (true, &LEGACY.replace('4', "5"), "1454903856"),
+            (true, LEGACY.trim_end_matches("1e"), "1454903856"),
+            (true, &LEGACY.repeat(2), "1454903856"),
+        ] {
+            assert_eq!(
+                at(allowed, signature, expire),
+                Err(Refusal::SignatureInvalid),
+                "{allowed} {signature} {expire}"
+            );
+        }
+        // The new form stays good, and neither form is good as a part of the other.
+        project.secret_keys = vec!["YOUR_SECRET_KEY".into()];
+        project.settings.legacy_md5_signatures = true;
+        assert_eq!(check(&project, Some(SIGNATURE), Some(THEN), Timestamp(0)), Ok(()));
+        assert_eq!(check(&project, Some(&SIGNATURE[..32]), Some(THEN), Timestamp(0)), Err(Refusal::SignatureInvalid));
+        project.secret_keys.clear();
+        assert_eq!(check(&project, Some(LEGACY), Some("1454903856"), Timestamp(0)), Err(Refusal::SignatureInvalid));
     }
 }

@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::Context;
-use stowage_api::{Shared, State, TrustedProxies};
+use stowage_api::{PartUrls, Shared, State, Throttle, TrustedProxies};
 use stowage_delivery::Delivery;
+use stowage_fetch::Outbound;
 use stowage_intake::Intake;
 use stowage_janitor::Janitor;
+use stowage_jobs::{Runner, Tools};
 use stowage_model::{Clock, Ids, Settings};
 use stowage_store::blobs::Blobs;
 use stowage_store::records::{Options, Records};
@@ -34,8 +36,9 @@ pub struct Running {
     address: Option<SocketAddr>,
     stop: CancellationToken,
     serving: Option<JoinHandle<()>>,
-    working: Option<JoinHandle<()>>,
+    working: Vec<JoinHandle<()>>,
     janitor: Janitor,
+    runner: Runner,
     records: Records,
 }
 
@@ -50,10 +53,20 @@ impl Running {
         self.janitor.clone()
     }
 
+    /// Its records.
+    pub fn records(&self) -> Records {
+        self.records.clone()
+    }
+
+    /// A runner on its stores and its clock, to be driven by hand.
+    pub fn runner(&self) -> Runner {
+        self.runner.clone()
+    }
+
     /// Ends it: no new connections, requests under way finish within the drain time, then the records are closed.
     pub async fn stop(self) {
         self.stop.cancel();
-        for task in [self.serving, self.working].into_iter().flatten() {
+        for task in self.serving.into_iter().chain(self.working) {
             if let Err(crash) = task.await {
                 warn!(%crash, "a task of the server crashed");
             }
@@ -112,14 +125,37 @@ pub async fn start(config: Config, role: Role, clock: Clock, ids: Ids) -> anyhow
     let records = prepare_records(&config, &clock).await?;
     let blobs = open_blobs(&config).await?;
     let stop = CancellationToken::new();
+    let intake = Intake::new(records.clone(), blobs.clone(), clock.clone(), ids.clone(), config.scan.clone());
+    let outbound = Outbound::new(&config.fetch).context("[fetch] of the configuration")?;
     let janitor = Janitor::new(records.clone(), blobs.clone(), clock.clone(), config.janitor.clone());
-    let working = (role != Role::Serve).then(|| tokio::spawn(janitor.clone().work(stop.clone())));
+    let tools = Tools {
+        records: records.clone(),
+        intake: intake.clone(),
+        outbound: outbound.clone(),
+        clock: clock.clone(),
+        ids: ids.clone(),
+    };
+    let runner = Runner::new(tools, config.jobs.clone());
+    let working = if role == Role::Serve {
+        Vec::new()
+    } else {
+        let drain = config.server.drain_timeout;
+        vec![
+            tokio::spawn(janitor.clone().work(stop.clone())),
+            tokio::spawn(runner.clone().work(stop.clone(), drain)),
+        ]
+    };
+    // Never from the seed of a test: whoever knows the seed could sign.
+    let secret = records.secret("part_urls", &Ids::random().hex(64)).await?;
     let serving = listener.map(|listener| {
         let state = State::new(Shared {
-            intake: Intake::new(records.clone(), blobs.clone(), ids.clone()),
+            intake,
             delivery: Delivery::new(&config.delivery, blobs.clone()),
             records: records.clone(),
             blobs,
+            outbound,
+            throttle: Throttle::new(&config.throttle),
+            part_urls: PartUrls::new(secret),
             clock,
             ids,
             uploads: config.uploads.clone(),
@@ -143,5 +179,5 @@ pub async fn start(config: Config, role: Role, clock: Clock, ids: Ids) -> anyhow
             );
         }
     }
-    Ok(Running { address, stop, serving, working, janitor, records })
+    Ok(Running { address, stop, serving, working, janitor, runner, records })
 }

@@ -6,12 +6,17 @@ use http::{Request, Response};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use stowage_intake::Description;
-use stowage_model::{FileId, Metadata, Project, Refusal, StoreFlag, Tags};
+use stowage_model::{FileId, Metadata, Project, Refusal, Tags};
 
 use super::{Call, Endpoint};
 use crate::{State, errors};
 
-const ENDPOINT: Endpoint = Endpoint { methods: "POST, OPTIONS", key: "UPLOADCARE_PUB_KEY" };
+const ENDPOINT: Endpoint = Endpoint {
+    methods: "POST, OPTIONS",
+    serves: "POST, OPTIONS",
+    key: "UPLOADCARE_PUB_KEY",
+    takes_files: true,
+};
 
 pub(super) async fn handle(Shared(state): Shared<State>, request: Request<Body>) -> Response<Body> {
     match Call::open(&state, &ENDPOINT, request) {
@@ -27,13 +32,10 @@ async fn upload(call: &mut Call<'_>, body: Body) -> Result<Response<Body>, Refus
     let files = call.read_form(body).await?;
     call.check_characters()?;
     let project = call.project().await?;
-    call.may_upload(&project)?;
+    call.may_upload(&project).await?;
     let id = chosen_id(call, &project, files.len())?;
-    let flag: Option<StoreFlag> = call.parameter("UPLOADCARE_STORE").and_then(|text| text.parse().ok());
+    let flag = call.stores(&project, "UPLOADCARE_STORE")?;
     let settings = &project.settings;
-    if flag == Some(StoreFlag::Yes) && !settings.autostore && settings.strict_autostore {
-        return Err(Refusal::AutostoreDisabled);
-    }
     let metadata = Metadata::from_pairs(call.fields.metadata().chain(call.query.metadata()))?;
     let tags = Tags::from_list(call.parameter("tags").unwrap_or_default())?;
     if files.is_empty() {
@@ -42,7 +44,7 @@ async fn upload(call: &mut Call<'_>, body: Body) -> Result<Response<Body>, Refus
     if files.iter().any(|file| file.received.size() > settings.max_file_size) {
         return Err(Refusal::FileSizeLimitExceeded);
     }
-    let source = call.parameter("source").map(|text| text.chars().take(64).collect::<String>());
+    let source = call.source();
     let mut names = Vec::with_capacity(files.len());
     let mut uploads = Vec::with_capacity(files.len());
     for file in files {
@@ -58,7 +60,8 @@ async fn upload(call: &mut Call<'_>, body: Body) -> Result<Response<Body>, Refus
         };
         uploads.push((file.received, description));
     }
-    let ids = call.state.intake.accept(&project, uploads).await.map_err(errors::of_intake)?;
+    let accept = async { call.state.intake.accept(&project, uploads).await.map_err(errors::of_intake) };
+    let ids = call.counted(accept).await?;
     Ok(errors::json(&Ids(names.into_iter().zip(ids).collect())))
 }
 

@@ -52,6 +52,22 @@ impl Fields {
         })
     }
 
+    /// The values of `files[]` and `files[N]`: by number, those without one behind in the order sent.
+    pub(super) fn files(&self) -> Vec<&[u8]> {
+        let mut found: Vec<(u64, &[u8])> = self
+            .0
+            .iter()
+            .filter_map(|(name, value)| {
+                let index = name.strip_prefix("files[")?.strip_suffix(']')?;
+                let number = if index.is_empty() { Some(u64::MAX) } else { index.parse().ok() };
+                Some((number?, &value[..]))
+            })
+            .collect();
+        // Stable: equal numbers stay in the order sent.
+        found.sort_by_key(|(number, _)| *number);
+        found.into_iter().map(|(_, value)| value).collect()
+    }
+
     /// Whether a name or a value holds U+0000.
     pub(super) fn have_nul(&self) -> bool {
         self.0.iter().any(|(name, value)| name.contains('\0') || value.contains(&0))

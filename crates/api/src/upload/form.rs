@@ -11,10 +11,10 @@ use futures_util::{Stream, StreamExt};
 use http::header;
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use stowage_intake::Received;
-use stowage_model::{FileName, Refusal, media_type};
+use stowage_model::{Disposition, FileName, Refusal, media_type};
 
 use super::Call;
-use super::disposition::Disposition;
+
 use super::fields::Fields;
 use crate::errors;
 
@@ -77,6 +77,15 @@ impl Call<'_> {
                 self.fields = Fields::of_urlencoded(&whole, self.state.uploads.fields)?;
                 Ok(Vec::new())
             }
+            // An official client says JSON and sends a form.
+            "application/json" => {
+                let whole = body.whole().await?;
+                if matches!(whole.trim_ascii_start().first(), Some(b'{' | b'[')) {
+                    return Err(Refusal::PostRequestParserFailed);
+                }
+                self.fields = Fields::of_urlencoded(&whole, self.state.uploads.fields)?;
+                Ok(Vec::new())
+            }
             // A request without a body is a form without fields: what it lacks is told by name.
             "" if body.whole().await?.is_empty() => Ok(Vec::new()),
             _ => Err(Refusal::PostRequestParserFailed),
@@ -105,6 +114,10 @@ impl Call<'_> {
                 }
                 if field.contains('\0') || filename.contains('\0') {
                     return Err(Refusal::NullCharactersForbidden);
+                }
+                if !self.endpoint.takes_files {
+                    pass_over(part, &mut room, progress).await?;
+                    continue;
                 }
                 files.push(self.read_file(part, field, &filename, &mut room, progress).await?);
             } else {
@@ -139,6 +152,15 @@ impl Call<'_> {
         let received = self.state.intake.finish(incoming).await.map_err(errors::of_intake)?;
         Ok(FilePart { field, name: FileName::new(filename), declared_type, received })
     }
+}
+
+/// Reads a file that nobody wants.
+async fn pass_over(mut part: Field<'_>, room: &mut u64, progress: &AtomicUsize) -> Result<(), Refusal> {
+    while let Some(chunk) = part.chunk().await.map_err(of_parser)? {
+        progress.store(0, Ordering::Relaxed);
+        *room = room.checked_sub(chunk.len() as u64).ok_or(Refusal::RequestSizeLimitExceeded)?;
+    }
+    Ok(())
 }
 
 async fn read_text(mut part: Field<'_>, limit: u64, progress: &AtomicUsize) -> Result<Bytes, Refusal> {

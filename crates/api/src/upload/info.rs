@@ -9,16 +9,20 @@ use stowage_views::upload::FileInfo;
 use super::{Call, Endpoint};
 use crate::{State, errors};
 
-const ENDPOINT: Endpoint = Endpoint { methods: "GET, HEAD, OPTIONS", key: "pub_key" };
+const ENDPOINT: Endpoint =
+    Endpoint { methods: "GET, HEAD, OPTIONS", serves: "GET, HEAD, OPTIONS", key: "pub_key", takes_files: false };
 
 pub(super) async fn handle(Shared(state): Shared<State>, request: Request<Body>) -> Response<Body> {
     match Call::open(&state, &ENDPOINT, request) {
-        Ok((call, _)) => call.answer(info(&call).await),
+        Ok((mut call, _)) => {
+            let outcome = info(&mut call).await;
+            call.answer(outcome)
+        }
         Err(response) => *response,
     }
 }
 
-async fn info(call: &Call<'_>) -> Result<Response<Body>, Refusal> {
+async fn info(call: &mut Call<'_>) -> Result<Response<Body>, Refusal> {
     call.check_characters()?;
     let project = call.project().await?;
     let id: FileId = match call.parameter("file_id") {

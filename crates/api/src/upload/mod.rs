@@ -2,34 +2,58 @@
 //! catalogue of errors.
 
 mod base;
-mod disposition;
 mod fields;
 mod form;
+mod from_url;
+mod group;
 mod info;
+mod multipart;
+mod part;
+mod social;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::routing::any;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, header};
-use stowage_model::{Project, Refusal};
+use stowage_model::{Project, Refusal, StoreFlag};
+use tracing::warn;
 
 use crate::errors::{self, Form};
-use crate::{State, signature};
+use crate::token::{self, Token};
+use crate::{State, origin, signature};
 use fields::Fields;
+
+pub use part::PartUrls;
 
 /// The endpoints of this door.
 pub(crate) fn routes() -> Router<State> {
-    Router::new().route("/base/", axum::routing::any(base::handle)).route("/info/", axum::routing::any(info::handle))
+    Router::new()
+        .route("/base/", any(base::handle))
+        .route("/info/", any(info::handle))
+        .route("/multipart/start/", any(multipart::start))
+        .route("/multipart/complete/", any(multipart::complete))
+        .route(part::ROUTE, any(part::handle))
+        .route("/from_url/", any(from_url::start))
+        .route("/from_url/status/", any(from_url::status))
+        .route("/group/", any(group::create))
+        .route("/group/info/", any(group::info))
+        .route("/window3/{source}", any(social::handle))
+        .route("/window4/{source}", any(social::handle))
 }
 
 /// What is particular to an endpoint.
 struct Endpoint {
-    /// Its methods, as `Access-Control-Allow-Methods` and `Allow` list them.
+    /// Its methods, as `Access-Control-Allow-Methods` lists them.
     methods: &'static str,
+    /// Its methods that are served, as `Allow` lists them.
+    serves: &'static str,
     /// What it calls the public key; its refusals use this name, while either name is understood.
     key: &'static str,
+    /// Whether it takes files; where not, those of a form are passed over.
+    takes_files: bool,
 }
 
 /// The two names of the public key.
@@ -43,6 +67,8 @@ struct Call<'s> {
     query: Fields,
     /// The fields of the body; empty until it has been read.
     fields: Fields,
+    /// The access token that the request came with, once it has been verified.
+    token: Option<Token>,
 }
 
 impl<'s> Call<'s> {
@@ -54,18 +80,23 @@ impl<'s> Call<'s> {
     ) -> Result<(Self, Body), Box<Response<Body>>> {
         let (parts, body) = request.into_parts();
         let query = Fields::of_query(parts.uri.query().unwrap_or_default());
-        let call = Self { state, endpoint, parts, query, fields: Fields::default() };
+        let call = Self { state, endpoint, parts, query, fields: Fields::default(), token: None };
         if call.parts.method == Method::OPTIONS {
             return Err(Box::new(call.with_headers(Response::new(Body::empty()))));
         }
-        if !call.endpoint.methods.split(", ").any(|method| method == call.parts.method.as_str()) {
+        if !call.endpoint.serves.split(", ").any(|method| method == call.parts.method.as_str()) {
             let refusal = Refusal::MethodNotAllowed {
                 method: call.parts.method.to_string(),
                 path: call.parts.uri.path().to_owned(),
             };
             let mut response = call.answer(Err(refusal));
-            errors::set(&mut response, header::ALLOW, call.endpoint.methods);
+            errors::set(&mut response, header::ALLOW, call.endpoint.serves);
             return Err(Box::new(response));
+        }
+        if let Some(address) = origin::client_address(state, &call.parts)
+            && let Err(refusal) = state.throttle.check_address(address, state.clock.now())
+        {
+            return Err(Box::new(call.answer(Err(refusal))));
         }
         Ok((call, body))
     }
@@ -80,24 +111,109 @@ impl<'s> Call<'s> {
         if self.fields.have_nul() || self.query.have_nul() { Err(Refusal::NullCharactersForbidden) } else { Ok(()) }
     }
 
-    /// The project that the public key names.
-    async fn project(&self) -> Result<Arc<Project>, Refusal> {
+    /// The project that the public key names, or else the access token. A token is verified whatever the project demands.
+    async fn project(&mut self) -> Result<Arc<Project>, Refusal> {
         let other = KEY_NAMES.into_iter().find(|name| *name != self.endpoint.key).unwrap_or_default();
-        let key = self.parameter(self.endpoint.key).or_else(|| self.parameter(other));
-        let key = key.ok_or(Refusal::ProjectPublicKeyRequired(self.endpoint.key))?;
-        let project = self.state.records.project_by_key(key).await.map_err(errors::of_records)?;
-        project.ok_or(Refusal::ProjectPublicKeyInvalid(self.endpoint.key))
+        let key = self.parameter(self.endpoint.key).or_else(|| self.parameter(other)).map(str::to_owned);
+        if let Some(key) = &key {
+            self.state.throttle.check_key(key, self.state.clock.now())?;
+        }
+        let named = match &key {
+            Some(key) => self.state.records.project_by_key(key).await.map_err(errors::of_records)?,
+            None => None,
+        };
+        if let Some(value) = self.parts.headers.get(header::AUTHORIZATION) {
+            let jwt = token::read_header(value)?.to_owned();
+            if self.parameter("signature").or_else(|| self.parameter("expire")).is_some() {
+                let text = "Do not use `signature` or `expire` together with a Bearer token.".to_owned();
+                return Err(Refusal::AccessTokenInvalid { status: 403, text });
+            }
+            return self.project_of_token(&jwt, named).await;
+        }
+        let key = key.ok_or(Refusal::ProjectPublicKeyRequired(self.endpoint.key));
+        key.and_then(|_| named.ok_or(Refusal::ProjectPublicKeyInvalid(self.endpoint.key)))
     }
 
-    /// Checks that the project takes uploads, and this one in particular: its state, then its signature.
-    fn may_upload(&self, project: &Project) -> Result<(), Refusal> {
+    /// Verifies a token with the secrets of the project that the public key names; where it names none, the project is the
+    /// one whose secret verifies the token.
+    async fn project_of_token(&mut self, jwt: &str, named: Option<Arc<Project>>) -> Result<Arc<Project>, Refusal> {
+        let path = self.parts.uri.path();
+        let now = self.state.clock.now();
+        let candidates = match named {
+            Some(project) => vec![project],
+            None => self.state.records.all_projects().await.map_err(errors::of_records)?,
+        };
+        let mut refusal = token::TokenFault::Signature.into();
+        for project in candidates {
+            match token::verify(jwt, &project.secret_keys, now, path) {
+                Ok(token) => {
+                    // What one project's token has used up is no matter of another's.
+                    self.token = Some(Token { key: format!("{}:{}", project.id.0, token.key), ..token });
+                    return Ok(project);
+                }
+                Err(token::TokenFault::Signature) => {}
+                Err(fault) => {
+                    refusal = fault.into();
+                    break;
+                }
+            }
+        }
+        Err(refusal)
+    }
+
+    /// Checks that the project takes uploads, and this one in particular: its state, its limits, then token or signature.
+    async fn may_upload(&self, project: &Project) -> Result<(), Refusal> {
         if let Some(refusal) = Refusal::of_project_state(project) {
             return Err(refusal);
         }
-        if !project.settings.signed_uploads {
+        let settings = &project.settings;
+        if settings.max_files > 0 || settings.max_storage > 0 {
+            let usage = self.state.records.usage(project.id).await.map_err(errors::of_records)?;
+            let used_up = |used: u64, limit: u64| limit > 0 && used >= limit;
+            if used_up(usage.files, settings.max_files) || used_up(usage.bytes, settings.max_storage) {
+                return Err(Refusal::AccountLimitsExceeded);
+            }
+        }
+        if let Some(token) = &self.token {
+            let Some(limit) = token.operations else { return Ok(()) };
+            let used = self.state.records.token_uses(&token.key).await.map_err(errors::of_records)?;
+            return if used >= limit { Err(Refusal::OperationsLimitExceeded) } else { Ok(()) };
+        }
+        if !settings.signed_uploads {
             return Ok(());
         }
         signature::check(project, self.parameter("signature"), self.parameter("expire"), self.state.clock.now())
+    }
+
+    /// Does what counts as an operation of the access token: a refused one does not count.
+    async fn counted<T>(&self, work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
+        let Some(Token { key, operations: Some(limit), expires }) = &self.token else { return work.await };
+        let records = &self.state.records;
+        if !records.spend_token(key, *limit, *expires).await.map_err(errors::of_records)? {
+            return Err(Refusal::OperationsLimitExceeded);
+        }
+        let outcome = work.await;
+        if outcome.is_err()
+            && let Err(error) = records.refund_token(key).await
+        {
+            warn!(%error, "a refused operation of a token stays counted");
+        }
+        outcome
+    }
+
+    /// Whether the file will be stored, as the request and the project say.
+    fn stores(&self, project: &Project, name: &str) -> Result<Option<StoreFlag>, Refusal> {
+        let flag: Option<StoreFlag> = self.parameter(name).and_then(|text| text.parse().ok());
+        let settings = &project.settings;
+        if flag == Some(StoreFlag::Yes) && !settings.autostore && settings.strict_autostore {
+            return Err(Refusal::AutostoreDisabled);
+        }
+        Ok(flag)
+    }
+
+    /// Where its uploader says that the file came from.
+    fn source(&self) -> Option<String> {
+        self.parameter("source").map(|text| text.chars().take(64).collect())
     }
 
     /// How refusals are to be told: `jsonerrors` in the query or the body, or an `Accept` that names JSON.

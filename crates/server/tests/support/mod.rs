@@ -162,3 +162,80 @@ pub const PNG: &[u8] = &[
     0x3a, 0x7e, 0x9b, 0x55, 0, 0, 0, 10, b'I', b'D', b'A', b'T', 0x78, 0x9c, 0x63, 0x60, 0, 0, 0, 2, 0, 1, 0x48, 0xaf,
     0xa4, 0x71, 0, 0, 0, 0, b'I', b'E', b'N', b'D', 0xae, 0x42, 0x60, 0x82,
 ];
+
+impl Server {
+    /// A runner of jobs on the server's stores and clock.
+    pub fn runner(&self) -> stowage_jobs::Runner {
+        self.running.runner()
+    }
+
+    /// The server's records.
+    pub fn records(&self) -> stowage_store::records::Records {
+        self.running.records()
+    }
+
+    /// `POST` of an urlencoded form.
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+        let mut body = form_urlencoded::Serializer::new(String::new());
+        body.extend_pairs(fields);
+        let request = self.http.post(self.url(path)).header("content-type", "application/x-www-form-urlencoded");
+        request.body(body.finish()).send().await.unwrap()
+    }
+
+    /// Starts a multipart upload of the demo project and answers its id and the URLs of its parts.
+    pub async fn start_multipart(&self, size: usize, fields: &[(&str, &str)]) -> (String, Vec<String>) {
+        let size = size.to_string();
+        let mut all = vec![
+            ("UPLOADCARE_PUB_KEY", "demopublickey"),
+            ("filename", "big.bin"),
+            ("content_type", "application/x-thing"),
+            ("size", &size),
+        ];
+        all.extend_from_slice(fields);
+        let answer = json(self.post("/multipart/start/", &all).await).await;
+        let urls = answer["parts"].as_array().unwrap_or_else(|| panic!("{answer}"));
+        let urls = urls.iter().map(|url| url.as_str().unwrap().to_owned()).collect();
+        (answer["uuid"].as_str().unwrap().to_owned(), urls)
+    }
+
+    pub async fn put(&self, url: &str, bytes: &[u8]) -> Response {
+        let request = self.http.put(url).header("content-type", "application/octet-stream");
+        request.body(bytes.to_vec()).send().await.unwrap()
+    }
+
+    pub async fn complete(&self, id: &str) -> Response {
+        self.post("/multipart/complete/", &[("UPLOADCARE_PUB_KEY", "demopublickey"), ("uuid", id)]).await
+    }
+
+    /// Uploads a URL with these fields, works until it is done, and answers its last status.
+    pub async fn from_url(&self, url: &str, fields: &[(&str, &str)]) -> Value {
+        let mut all = vec![("pub_key", "demopublickey"), ("source_url", url)];
+        all.extend_from_slice(fields);
+        let answer = json(self.post("/from_url/", &all).await).await;
+        assert_eq!(answer["type"], "token", "{answer}");
+        self.runner().drain().await.unwrap();
+        self.status(answer["token"].as_str().unwrap()).await
+    }
+
+    pub async fn status(&self, token: &str) -> Value {
+        json(self.get(&format!("/from_url/status/?token={token}")).send().await.unwrap()).await
+    }
+}
+
+/// Bytes that differ from seed to seed.
+pub fn bytes(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut bytes = Vec::with_capacity(len + 8);
+    while bytes.len() < len {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(len);
+    bytes
+}
+
+pub fn on_s3() -> bool {
+    std::env::var("STOWAGE_TEST_PAIR").is_ok()
+}

@@ -1,0 +1,132 @@
+//! `/from_url/` and `/from_url/status/`: files that a job fetches, and how far it is.
+
+use axum::body::Body;
+use axum::extract::State as Shared;
+use http::{Request, Response};
+use serde::Serialize;
+use stowage_model::{FileId, FileName, FromUrl, Job, Metadata, Refusal, Tags, UrlTask};
+use stowage_views::upload::{FileInfo, FileInfoAs};
+use uuid::Uuid;
+
+use super::{Call, Endpoint};
+use crate::{State, errors};
+
+const START: Endpoint = Endpoint {
+    methods: "OPTIONS, GET, POST",
+    serves: "OPTIONS, GET, POST",
+    key: "pub_key",
+    takes_files: false,
+};
+const STATUS: Endpoint = Endpoint {
+    methods: "GET, POST, HEAD, OPTIONS",
+    serves: "GET, POST, HEAD, OPTIONS",
+    key: "pub_key",
+    takes_files: false,
+};
+
+pub(super) async fn start(Shared(state): Shared<State>, request: Request<Body>) -> Response<Body> {
+    match Call::open(&state, &START, request) {
+        Ok((mut call, body)) => {
+            let outcome = begin(&mut call, body).await;
+            call.answer(outcome)
+        }
+        Err(response) => *response,
+    }
+}
+
+#[derive(Serialize)]
+struct Begun {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    token: Uuid,
+}
+
+async fn begin(call: &mut Call<'_>, body: Body) -> Result<Response<Body>, Refusal> {
+    call.read_form(body).await?;
+    call.check_characters()?;
+    let project = call.project().await?;
+    call.may_upload(&project).await?;
+    let url = call.parameter("source_url").ok_or(Refusal::SourceUrlRequired)?;
+    call.state.outbound.check(url).await.map_err(Refusal::from)?;
+    let flag = call.stores(&project, "store")?;
+    let metadata = Metadata::from_pairs(call.fields.metadata().chain(call.query.metadata()))?;
+    let tags = Tags::from_list(call.parameter("tags").unwrap_or_default())?;
+    let is_on = |name| call.parameter(name).map(|text| matches!(text, "1" | "true"));
+    let looks_up = is_on("check_URL_duplicates").unwrap_or(false);
+    let records = &call.state.records;
+    if looks_up && let Some(id) = records.url_history(project.id, url).await.map_err(errors::of_records)? {
+        let file = records.file(id).await.map_err(errors::of_records)?;
+        if let Some(file) = file.filter(|file| file.removed_at.is_none()) {
+            let known = async { Ok(errors::json(&FileInfoAs { kind: "file_info", info: FileInfo::new(&file) })) };
+            return call.counted(known).await;
+        }
+    }
+    let token = call.state.ids.uuid();
+    let job = Job::FromUrl(FromUrl {
+        token,
+        project: project.id,
+        url: url.to_owned(),
+        name: call.parameter("filename").map(|name| FileName::new(name).original().to_owned()),
+        // Without a word about it the real service does not store, whatever the project says for other uploads.
+        stored: flag.is_some() && project.settings.stores(flag),
+        metadata,
+        tags,
+        remember: is_on("save_URL_duplicates").unwrap_or(looks_up),
+        source: call.source(),
+    });
+    let (id, now) = (call.state.ids.uuid(), call.state.clock.now());
+    let enqueue = async { records.start_url_task(&job, id, now).await.map_err(errors::of_records) };
+    call.counted(enqueue).await?;
+    Ok(errors::json(&Begun { kind: "token", token }))
+}
+
+pub(super) async fn status(Shared(state): Shared<State>, request: Request<Body>) -> Response<Body> {
+    match Call::open(&state, &STATUS, request) {
+        Ok((mut call, body)) => {
+            let outcome = tell(&mut call, body).await;
+            call.answer(outcome)
+        }
+        Err(response) => *response,
+    }
+}
+
+/// How far a task is; the member that says it comes last, as in the real service's answers.
+#[derive(Serialize)]
+#[serde(tag = "status", rename_all = "lowercase")]
+enum Status {
+    Unknown,
+    Waiting,
+    Progress { done: u64, total: Option<u64> },
+    Error { error: String, error_code: String },
+}
+
+#[derive(Serialize)]
+struct Success<'a> {
+    #[serde(flatten)]
+    info: FileInfo<'a>,
+    status: &'static str,
+}
+
+async fn tell(call: &mut Call<'_>, body: Body) -> Result<Response<Body>, Refusal> {
+    call.read_form(body).await?;
+    call.check_characters()?;
+    let token = call.parameter("token").ok_or(Refusal::TokenRequired)?;
+    // Any text may be a token; ours look like the ids of files.
+    let Ok(FileId(token)) = token.parse() else { return Ok(errors::json(&Status::Unknown)) };
+    let records = &call.state.records;
+    let status = match records.hot_url_task(token).await.map_err(errors::of_records)? {
+        None => Status::Unknown,
+        Some(UrlTask::Waiting) => Status::Waiting,
+        Some(UrlTask::Progress { done, total }) => Status::Progress { done, total },
+        Some(UrlTask::Failed { text, code }) => Status::Error { error: text, error_code: code },
+        Some(UrlTask::Success(id)) => match records.hot_file(id).await.map_err(errors::of_records)? {
+            Some(file) => {
+                let success = Success { info: FileInfo::new(&file), status: "success" };
+                return Ok(errors::json(&success));
+            }
+            // Its record is gone: removed long ago.
+            None => Status::Unknown,
+        },
+    };
+    Ok(errors::json(&status))
+}
