@@ -11,5 +11,7 @@ mod disk_full;
 mod expiry;
 mod kill;
 mod limits;
+mod multiparts;
 mod nodes;
+mod refusals;
 mod stowage;

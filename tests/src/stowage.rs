@@ -92,17 +92,34 @@ impl Place {
 
     /// The ids of every file that the records hold.
     pub async fn recorded_ids(&self) -> Vec<String> {
-        let url = self.environment.iter().find(|(name, _)| name == "STOWAGE_DATABASE__URL");
-        let ids: Vec<sqlx::types::Uuid> = if let Some((_, url)) = url {
-            let pool = sqlx::PgPool::connect(url).await.unwrap();
-            sqlx::query_scalar("SELECT id FROM files").fetch_all(&pool).await.unwrap()
-        } else {
-            let url = format!("sqlite://{}", self.data().join("stowage.sqlite").display());
-            let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
-            sqlx::query_scalar("SELECT id FROM files").fetch_all(&pool).await.unwrap()
+        let ids: Vec<sqlx::types::Uuid> = match self.database().await {
+            Database::Postgres(pool) => sqlx::query_scalar("SELECT id FROM files").fetch_all(&pool).await.unwrap(),
+            Database::Sqlite(pool) => sqlx::query_scalar("SELECT id FROM files").fetch_all(&pool).await.unwrap(),
         };
         ids.into_iter().map(|id| id.to_string()).collect()
     }
+
+    /// Changes the records behind the server's back, as the passing of time would.
+    pub async fn execute(&self, sql: &'static str) {
+        match self.database().await {
+            Database::Postgres(pool) => drop(sqlx::query(sql).execute(&pool).await.unwrap()),
+            Database::Sqlite(pool) => drop(sqlx::query(sql).execute(&pool).await.unwrap()),
+        }
+    }
+
+    async fn database(&self) -> Database {
+        let url = self.environment.iter().find(|(name, _)| name == "STOWAGE_DATABASE__URL");
+        if let Some((_, url)) = url {
+            return Database::Postgres(sqlx::PgPool::connect(url).await.unwrap());
+        }
+        let url = format!("sqlite://{}", self.data().join("stowage.sqlite").display());
+        Database::Sqlite(sqlx::SqlitePool::connect(&url).await.unwrap())
+    }
+}
+
+enum Database {
+    Sqlite(sqlx::SqlitePool),
+    Postgres(sqlx::PgPool),
 }
 
 /// Whether this run uses Postgres and S3.
@@ -187,12 +204,13 @@ pub async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnM
 /// Bytes that differ from seed to seed.
 pub fn bytes(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    (0..len)
-        .map(|_| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state.to_le_bytes()[0]
-        })
-        .collect()
+    let mut bytes = Vec::with_capacity(len + 8);
+    while bytes.len() < len {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(len);
+    bytes
 }
