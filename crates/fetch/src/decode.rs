@@ -1,5 +1,5 @@
-//! Content codings, undone piece by piece in bounded memory: a decoder keeps its window (32 KiB for gzip and deflate, at
-//! most 16 MiB for brotli, 8 MiB for zstd) and the caller's output buffer, however much comes out of a piece.
+//! Content codings, undone piece by piece in bounded memory: a decoder keeps its window (32 KiB for gzip and deflate,
+//! at most 16 MiB for brotli, 8 MiB for zstd) and the caller's output buffer, however much comes out of a piece.
 
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 use bytes::{Buf, Bytes};

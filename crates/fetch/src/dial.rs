@@ -90,7 +90,7 @@ pub(crate) fn platform_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let (added, _ignored) = roots.add_parsable_certificates(found.certs);
     if added == 0 {
-        tracing::warn!(errors = ?found.errors, "this system trusts no certificates: foreign https URLs cannot be fetched");
+        tracing::warn!(errors = ?found.errors, "no certificates are trusted here: https URLs cannot be fetched");
     }
     roots
 }

@@ -1,5 +1,5 @@
-//! Which addresses may be reached. The tables follow the special-purpose registries of IANA; in doubt an address is
-//! refused, because a file that is not fetched can be uploaded, and an answer of a metadata service cannot be taken back.
+//! Which addresses may be reached. The tables follow the special-purpose registries of IANA. In doubt an address is
+//! refused: a file that is not fetched can be uploaded, an answer of a metadata service cannot be taken back.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -38,8 +38,9 @@ const CLOSED_V4: &[Ipv4Net] = &[
     v4(240, 0, 0, 0, 4),      // reserved, broadcast
 ];
 
-/// The only part of IPv6 whose addresses are handed out. Outside lie loopback, IPv4 in IPv6 (mapped, compatible, NAT64),
-/// discard-only, unique local (with the metadata of AWS and Google), link-local, site-local, segment routing, multicast.
+/// The only part of IPv6 whose addresses are handed out. Outside lie loopback, IPv4 in IPv6 (mapped, compatible,
+/// NAT64), discard-only, unique local (with the metadata of AWS and Google), link-local, site-local, segment routing
+/// and multicast.
 const OPEN_V6: Ipv6Net = v6(0x2000, 0, 3);
 
 /// What is not public within it.
@@ -71,7 +72,7 @@ impl Guard {
         Self { allow: options.allow.clone(), deny: options.deny_hosts.clone(), resolver }
     }
 
-    /// The addresses that may be dialled for a URL that [`crate::target::accept`] made: at least one, all of them judged.
+    /// The addresses that may be dialled for a URL that [`crate::target::accept`] made: at least one, all judged.
     pub(crate) async fn addresses(&self, url: &Url) -> Result<Vec<SocketAddr>, UrlFault> {
         let addresses = match url.host().ok_or(UrlFault::HostRequired)? {
             Host::Ipv4(address) => self.judge(vec![address.into()], false)?,

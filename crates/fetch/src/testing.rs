@@ -9,7 +9,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use crate::resolve::Resolver;
 use crate::{Options, Outbound, SetupError};
 
-/// Makes an [`Outbound`] that asks `lookup` for the addresses of names, each time one is needed, and trusts `roots` only.
+/// Makes an [`Outbound`] that asks `lookup` for the addresses of a name each time it needs them, and trusts `roots` only.
 pub fn outbound(
     options: &Options,
     lookup: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static,

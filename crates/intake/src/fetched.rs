@@ -29,7 +29,7 @@ impl Intake {
         token: Uuid,
         remember: Option<&str>,
     ) -> Result<FileId, FetchedError> {
-        self.check(project, &received).await?;
+        self.check(project, &received, description.declared_type.as_deref()).await?;
         let file = self.keep(received, description).await?;
         let (id, blob) = (file.id, file.blob.clone());
         let now = self.clock.now();

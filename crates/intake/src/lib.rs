@@ -196,8 +196,8 @@ impl Intake {
         project: &Project,
         uploads: Vec<(Received, Description)>,
     ) -> Result<Vec<FileId>, IntakeError> {
-        for (received, _) in &uploads {
-            self.check(project, received).await?;
+        for (received, description) in &uploads {
+            self.check(project, received, description.declared_type.as_deref()).await?;
         }
         let mut files = Vec::with_capacity(uploads.len());
         for (received, description) in uploads {

@@ -282,7 +282,8 @@ impl Intake {
         let mut reader = self.blobs.reader(&upload.blob, size).await?;
         let probed = tokio::task::spawn_blocking(move || stowage_image::probe(&mut reader, size, &limits)).await;
         let probe = probed.unwrap_or_else(|crash| Err(std::io::Error::other(crash))).map_err(failed)?;
-        self.check_content(project, &probe, Content::Kept(&upload.blob, size)).await?;
+        let declared = Some(upload.mime_type.as_str());
+        self.check_content(project, &probe, declared, Content::Kept(&upload.blob, size)).await?;
         Ok(NewFile {
             id: upload.id,
             blob: upload.blob.clone(),

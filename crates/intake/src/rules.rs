@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use stowage_image::{Probe, SvgFault};
-use stowage_model::{BlobKey, Project};
+use stowage_model::{BlobKey, Project, media_type};
 use stowage_store::blobs::Finished;
 
 use super::scan::scan;
@@ -22,16 +22,22 @@ pub(crate) enum Content<'a> {
 }
 
 impl Intake {
-    /// Whether a project takes what was received.
-    pub(crate) async fn check(&self, project: &Project, received: &Received) -> Result<(), IntakeError> {
-        self.check_content(project, &received.probe, Content::Received(&received.finished)).await
+    /// Whether a project takes what was received and declared to be of this type.
+    pub(crate) async fn check(
+        &self,
+        project: &Project,
+        received: &Received,
+        declared: Option<&str>,
+    ) -> Result<(), IntakeError> {
+        self.check_content(project, &received.probe, declared, Content::Received(&received.finished)).await
     }
 
-    /// Whether a project takes content that was probed.
+    /// Whether a project takes content that was probed, and declared to be of a type.
     pub(crate) async fn check_content(
         &self,
         project: &Project,
         probe: &Probe,
+        declared: Option<&str>,
         content: Content<'_>,
     ) -> Result<(), IntakeError> {
         let mime = &probe.content.mime.mime;
@@ -39,7 +45,9 @@ impl Intake {
             return Err(IntakeError::TypeForbidden);
         }
         let failed = |error: io::Error| IntakeError::Blobs(error.into());
-        if project.settings.svg_validation && mime == SVG {
+        // Declared as one, it is delivered as one, and a browser may read what the detection does not (UTF-16).
+        let is_svg = mime == SVG || declared.is_some_and(|declared| media_type::essence(declared) == SVG);
+        if project.settings.svg_validation && is_svg {
             let reader = self.open(&content).await?;
             let checked = tokio::task::spawn_blocking(move || stowage_image::check_svg(reader)).await;
             match checked.unwrap_or_else(|crash| Err(SvgFault::Io(io::Error::other(crash)))) {

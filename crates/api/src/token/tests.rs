@@ -73,7 +73,7 @@ fn the_header_is_bearer_and_one_word() {
 }
 
 #[test]
-fn the_vendors_token_verifies() {
+fn a_token_made_elsewhere_verifies() {
     // Made with another implementation: the claims below, signed with the SHA-256 of `demosecretkey`.
     let jwt = concat!(
         "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.",
