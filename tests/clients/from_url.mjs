@@ -16,6 +16,8 @@ const slow = await uploadFile(`${origin}/slow/picture.png`, {
 })
 const known = await uploadFile(`${origin}/slow/picture.png`, { ...settings, checkForUrlDuplicates: true })
 const named = await uploadFile(`${origin}/plain.txt`, { ...settings, fileName: 'Other name.txt', store: false })
+const sizelessProgress = watch()
+const sizeless = await uploadFile(`${origin}/unsized/picture.png`, { ...settings, onProgress: sizelessProgress.onProgress })
 const missing = await failure(uploadFile(`${origin}/missing`, settings))
 
 const giveUp = new AbortController()
@@ -28,4 +30,14 @@ const givenUp = failure(
 )
 const unknown = await fromUrlStatus('nope', settings)
 
-report({ slow, progress: values, known, named, missing, givenUp: await givenUp, unknown })
+report({
+  slow,
+  progress: values,
+  known,
+  named,
+  sizeless,
+  sizelessProgress: sizelessProgress.values,
+  missing,
+  givenUp: await givenUp,
+  unknown,
+})

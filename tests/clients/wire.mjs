@@ -16,9 +16,9 @@ channel.subscribe('http.client.request.start', ({ request }) => {
   if (request.method !== 'PUT') return
   putting += 1
   mostPutting = Math.max(mostPutting, putting)
-  request.once('close', () => (putting -= 1))
 })
-channel.subscribe('http.client.response.finish', ({ response }) => {
+channel.subscribe('http.client.response.finish', ({ request, response }) => {
+  if (request.method === 'PUT') putting -= 1
   const seconds = response.headers['retry-after']
   if (seconds !== undefined) retries.push(seconds)
 })

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use percent_encoding::percent_decode_str;
-use stowage_fetch::{Answer, FetchError, Url, UrlFault};
+use stowage_fetch::{Answer, FetchError, Url};
 use stowage_intake::{Description, FetchedError, IntakeError};
 use stowage_model::{Disposition, FileName, FromUrl, Project, Refusal, media_type};
 use stowage_store::blobs::BlobError;
@@ -45,11 +45,7 @@ pub(crate) async fn run(tools: &Tools, claim: &Claimed, task: &FromUrl, failed_f
 async fn fetch(tools: &Tools, claim: &Claimed, task: &FromUrl, progress: &Progress) -> Result<End, Refusal> {
     let project = tools.records.project(task.project).await;
     let project = project.ok().flatten().ok_or(Refusal::DownloadFile)?;
-    // Checked again: names may resolve to something else by now, and the operator may have changed the rules.
-    let url = tools.outbound.check(&task.url).await.map_err(|fault| match fault {
-        UrlFault::HostNotFound => of_fetch(FetchError::Network("host does not exist")),
-        fault => of_fetch(FetchError::Url(fault)),
-    })?;
+    let url = stowage_fetch::parse(&task.url).map_err(|fault| of_fetch(FetchError::Url(fault)))?;
     let mut answer = tools.outbound.get(&url).await.map_err(of_fetch)?;
     let limit = project.settings.max_file_size;
     if let Some(size) = answer.len.filter(|size| *size > limit) {

@@ -8,8 +8,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Serves each page under its path; below `/slow` the second half of it comes only after somebody has asked for
-/// `/release`, and below `/never` it does not come at all.
+/// Serves each page under its path; below `/unsized` without telling its length. Below `/slow` the second half of it comes
+/// only after somebody has asked for `/release`, and below `/never` it does not come at all.
 pub struct Origin {
     pub base: String,
     shared: Arc<Shared>,
@@ -69,14 +69,16 @@ impl Shared {
         if path == "/release" {
             self.released.send_replace(true);
         }
-        let (slow, never) = (path.strip_prefix("/slow"), path.strip_prefix("/never"));
-        let page = self.pages.get(slow.or(never).unwrap_or(&path));
+        let under = |folder: &str| path.strip_prefix(folder);
+        let (slow, never, without_length) = (under("/slow"), under("/never"), under("/unsized"));
+        let page = self.pages.get(slow.or(never).or(without_length).unwrap_or(&path));
         let status = if page.is_some() || path == "/release" { "200 OK" } else { "404 Not Found" };
         let (kind, content) = page.map_or(("text/plain", &[][..]), |(kind, content)| (*kind, content.as_slice()));
-        let head = format!(
-            "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-            content.len()
-        );
+        let mut head = format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nConnection: close\r\n");
+        if without_length.is_none() {
+            head += &format!("Content-Length: {}\r\n", content.len());
+        }
+        head += "\r\n";
         stream.write_all(head.as_bytes()).await?;
         let (first, second) = content.split_at(content.len() / 2);
         stream.write_all(first).await?;
