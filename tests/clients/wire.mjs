@@ -27,7 +27,7 @@ channel.subscribe('http.client.response.finish', ({ request, response }) => {
 const foreign = new Set()
 const lookup = dns.lookup
 dns.lookup = (host, ...rest) => {
-  if (host === 'localhost') return lookup(host, ...rest)
+  if (host === 'localhost' || host === '127.0.0.1') return lookup(host, ...rest)
   foreign.add(host)
   setImmediate(rest.at(-1), Object.assign(new Error(`no way to ${host}`), { code: 'ENOTFOUND' }))
 }

@@ -168,11 +168,24 @@ fn count(seen: &Value, start: &str) -> usize {
         .count()
 }
 
-/// Waits until the stores hold neither files nor anything that the janitor would delete.
-async fn until_nothing_is_left(place: &Place) {
+/// Waits until the stores hold neither files nor anything that the janitor would delete, and the disk at most as many blobs.
+async fn until_nothing_is_left(place: &Place, blobs: usize) {
     assert_eq!(place.recorded_ids().await, [""; 0]);
     until("nothing is left behind", || async {
-        place.print(&["janitor", "--dry-run"]).await == "0 deletion(s) due; nothing was deleted\n"
+        let due = place.print(&["janitor", "--dry-run"]).await;
+        due == "0 deletion(s) due; nothing was deleted\n" && blobs_in(&place.data()) <= blobs
     })
     .await;
+}
+
+/// How many files a data folder has beside the database.
+fn blobs_in(folder: &Path) -> usize {
+    let count = |entry: std::fs::DirEntry| {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            return blobs_in(&entry.path());
+        }
+        usize::from(!entry.file_name().to_string_lossy().starts_with("stowage.sqlite"))
+    };
+    // What the server deletes meanwhile may be missing.
+    std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(count).sum()
 }

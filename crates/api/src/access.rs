@@ -104,6 +104,16 @@ pub(crate) fn request_id() -> String {
     REQUEST.try_with(ToString::to_string).unwrap_or_default()
 }
 
+/// Runs work in a task of its own, which goes on when the client goes away, under the id of the request that is being
+/// answered. None if the work crashed.
+pub(crate) async fn finish<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    let task = match REQUEST.try_with(|id| *id) {
+        Ok(id) => tokio::spawn(REQUEST.scope(id, work)),
+        Err(_) => tokio::spawn(work),
+    };
+    task.await.ok()
+}
+
 fn id_value(id: RequestId) -> HeaderValue {
     let mut buffer = [0; 36];
     let text = id.0.hyphenated().encode_lower(&mut buffer);

@@ -73,9 +73,10 @@ fn client_behind(trusted: &TrustedProxies, peer: IpAddr, headers: &HeaderMap) ->
         let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
         values.flat_map(|list| list.split(',')).map(|item| item.trim().to_owned()).collect()
     };
-    let mut hops: Vec<Option<IpAddr>> = all("forwarded").iter().map(|element| forwarded_for(element)).collect();
+    // Most proxies write X-Forwarded-For and pass on whatever `Forwarded` the client made up.
+    let mut hops: Vec<Option<IpAddr>> = all("x-forwarded-for").iter().map(|hop| address(hop)).collect();
     if hops.is_empty() {
-        hops = all("x-forwarded-for").iter().map(|hop| address(hop)).collect();
+        hops = all("forwarded").iter().map(|element| forwarded_for(element)).collect();
     }
     // From the nearest hop on: each was written down by the one before, who must be trusted for it to count.
     for hop in hops.into_iter().rev() {
@@ -110,12 +111,15 @@ struct Forwarded {
 }
 
 impl Forwarded {
-    /// Reads `Forwarded` (RFC 7239), else `X-Forwarded-Proto`, `-Host` and `-Port`. Of several proxies the first one counts:
-    /// it is the one that the client spoke to.
+    /// Reads `X-Forwarded-Proto`, `-Host` and `-Port`, else `Forwarded` (RFC 7239): most proxies write the former and pass on
+    /// whatever `Forwarded` the client made up. Of several proxies the first one counts: it is the one that the client spoke
+    /// to.
     fn read(headers: &HeaderMap) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let first = |name: &str| text(name).and_then(|list| list.split(',').next()).map(str::trim);
-        if let Some(element) = first("forwarded") {
+        let written = ["x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-forwarded-for"];
+        let by_x = written.iter().any(|name| headers.contains_key(*name));
+        if let Some(element) = first("forwarded").filter(|_| !by_x) {
             let pair = |wanted: &str| {
                 element.split(';').find_map(|pair| {
                     let (name, value) = pair.split_once('=')?;
@@ -124,7 +128,9 @@ impl Forwarded {
             };
             return Self { scheme: pair("proto").and_then(scheme), host: pair("host").and_then(host) };
         }
-        let forwarded = first("x-forwarded-host").and_then(host);
+        let asked = || text("host").and_then(host);
+        let port_given = first("x-forwarded-port").is_some();
+        let forwarded = first("x-forwarded-host").and_then(host).or_else(|| if port_given { asked() } else { None });
         let port = first("x-forwarded-port").filter(|port| port.parse::<u16>().is_ok());
         let host = forwarded.map(|host| match port {
             Some(port) if !has_port(&host) && !matches!(port, "80" | "443") => format!("{host}:{port}"),
@@ -207,6 +213,10 @@ mod tests {
         assert_eq!(address("10.0.0.0/8", &rfc), "https://files.example.com");
         assert_eq!(address("10.0.0.0/8", &x), "https://files.example.com:8443");
         assert_eq!(address("10.0.0.0/8", &x[..3]), "https://files.example.com");
+        let port = [("host", "files.example.com"), ("x-forwarded-proto", "https"), ("x-forwarded-port", "8443")];
+        assert_eq!(address("10.0.0.0/8", &port), "https://files.example.com:8443");
+        let made_up = [("host", "inside"), ("forwarded", "host=evil"), ("x-forwarded-proto", "https")];
+        assert_eq!(address("10.0.0.0/8", &made_up), "https://inside", "the client made it up");
         assert_eq!(address("192.168.0.0/16", &rfc), "http://inside", "strangers are not believed");
         assert_eq!(address("192.168.0.0/16", &x), "http://inside");
     }

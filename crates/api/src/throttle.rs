@@ -3,7 +3,7 @@
 //! the moment at which the bucket will be empty again.
 //!
 //! Keys and addresses are what strangers send, in any number and of any length. So only a 64-bit hash of each is kept, at most
-//! [`MAX_BUCKETS`] of them, and buckets that are empty, else the emptiest, make room for new ones: a flood of names that are
+//! [`SHARDS`] times [`SHARD_BUCKETS`] of them, and buckets that are empty, else the emptiest, make room for new ones: a flood of names that are
 //! used once cannot push out the one that has spent its limit.
 
 use std::collections::HashMap;
@@ -22,6 +22,7 @@ const SHARDS: usize = 16;
 /// Buckets behind one lock.
 const SHARD_BUCKETS: usize = 4096;
 /// Buckets that are remembered per limit; about 2 MiB.
+#[cfg(test)]
 const MAX_BUCKETS: usize = SHARDS * SHARD_BUCKETS;
 
 /// `[throttle]` of the configuration.

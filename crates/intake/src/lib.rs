@@ -14,6 +14,7 @@ use stowage_image::Probe;
 use stowage_model::{BlobKey, Clock, FileId, FileName, Ids, Metadata, NewFile, Project, Refusal, Tags};
 use stowage_store::blobs::{BlobError, Blobs, Draft, Finished};
 use stowage_store::records::{AddError, Records, RecordsError};
+use tokio::sync::Semaphore;
 use tracing::warn;
 
 pub use fetched::FetchedError;
@@ -29,6 +30,8 @@ pub struct Intake {
     ids: Ids,
     limits: stowage_image::Limits,
     scan: Arc<ScanOptions>,
+    /// Scans that may run at the same time.
+    scans: Arc<Semaphore>,
 }
 
 /// Why bytes did not become files; nothing of them is kept.
@@ -161,7 +164,8 @@ pub struct Description {
 impl Intake {
     /// An intake that writes to these stores.
     pub fn new(records: Records, blobs: Blobs, clock: Clock, ids: Ids, scan: ScanOptions) -> Self {
-        Self { records, blobs, clock, ids, limits: stowage_image::Limits::default(), scan: Arc::new(scan) }
+        let scans = Arc::new(Semaphore::new(scan.concurrency.max(1)));
+        Self { records, blobs, clock, ids, limits: stowage_image::Limits::default(), scan: Arc::new(scan), scans }
     }
 
     /// Begins to take in a file.
@@ -190,15 +194,25 @@ impl Intake {
             .unwrap_or_else(|crash| Err(std::io::Error::other(crash)))
     }
 
-    /// Makes files of what was received: all of them, in this order, or none.
+    /// Whether a project takes all of what was received: types, scripts, viruses.
+    pub async fn check_all(
+        &self,
+        project: &Project,
+        uploads: &[(Received, Description)],
+    ) -> Result<(), IntakeError> {
+        for (received, description) in uploads {
+            self.check(project, received, description.declared_type.as_deref()).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes files of what was received and checked: all of them, in this order, or none. Not to be given up halfway: what
+    /// is kept by then stays until the janitor finds it.
     pub async fn accept(
         &self,
         project: &Project,
         uploads: Vec<(Received, Description)>,
     ) -> Result<Vec<FileId>, IntakeError> {
-        for (received, description) in &uploads {
-            self.check(project, received, description.declared_type.as_deref()).await?;
-        }
         let mut files = Vec::with_capacity(uploads.len());
         for (received, description) in uploads {
             match self.keep(received, description).await {

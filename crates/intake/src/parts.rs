@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use stowage_model::multipart::MIN_PART_SIZE;
 use stowage_model::{FileId, FileName, Metadata, NewFile, Project, Tags, Upload};
 use stowage_store::blobs::{AssembleError, BlobError, Part, PartDraft, PartError as BlobPartError, Parts};
 use stowage_store::records::{self, RecordsError};
@@ -114,11 +115,14 @@ pub struct PartUpload {
     intake: Intake,
     upload: FileId,
     draft: PartDraft,
+    /// How many more bytes it may have.
+    room: u64,
 }
 
 impl PartUpload {
     /// Takes the next bytes.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), PartError> {
+        self.room = self.room.checked_sub(bytes.len() as u64).ok_or(PartError::TooLarge)?;
         self.draft.write(bytes).await.map_err(|error| match error {
             BlobPartError::TooLarge => PartError::TooLarge,
             BlobPartError::Blobs(error) => error.into(),
@@ -127,14 +131,18 @@ impl PartUpload {
 
     /// Ends the part; on return it is durable and counts. Answers its `ETag`, without quotes.
     pub async fn finish(self) -> Result<String, PartError> {
-        let turn = self.draft.finish().await?;
-        let part = turn.part();
-        let now = self.intake.clock.now();
-        if !self.intake.records.put_part(self.upload, part.number, part.size, &part.etag, now).await? {
-            return Err(PartError::NotFound);
-        }
-        // Only now another request may write to the same place.
-        Ok(part.etag.clone())
+        // A task of its own: where the client goes away meanwhile, the part is recorded all the same, and until then no other
+        // request may write to its place.
+        let recording = tokio::spawn(async move {
+            let turn = self.draft.finish().await?;
+            let part = turn.part();
+            let now = self.intake.clock.now();
+            if !self.intake.records.put_part(self.upload, part.number, part.size, &part.etag, now).await? {
+                return Err(PartError::NotFound);
+            }
+            Ok(part.etag.clone())
+        });
+        recording.await.unwrap_or_else(|crash| Err(BlobError::Io(std::io::Error::other(crash)).into()))
     }
 }
 
@@ -190,7 +198,10 @@ impl Intake {
     /// Begins a part of an upload, of which `announced` bytes are to come; waits for others that write the same one.
     pub async fn part(&self, id: FileId, number: u32, announced: Option<u64>) -> Result<PartUpload, PartError> {
         let (upload, _) = self.open_upload(id, number).await?;
-        if announced.is_some_and(|len| len > upload.part_size) {
+        // What is over the announced size shows at the end, but is not let in without measure.
+        let left = upload.size.saturating_sub(u64::from(number - 1) * upload.part_size);
+        let room = upload.part_size.min(left.saturating_add(MIN_PART_SIZE));
+        if announced.is_some_and(|len| len > room) {
             return Err(PartError::TooLarge);
         }
         let draft = self.blobs.part(&parts_of(&upload), number, upload.part_size).await?;
@@ -199,7 +210,7 @@ impl Intake {
         if arrived && !self.records.begin_part(id, number, self.clock.now()).await? {
             return Err(PartError::NotFound);
         }
-        Ok(PartUpload { intake: self.clone(), upload: id, draft })
+        Ok(PartUpload { intake: self.clone(), upload: id, draft, room })
     }
 
     async fn open_upload(&self, id: FileId, number: u32) -> Result<(Upload, bool), PartError> {
@@ -262,7 +273,7 @@ impl Intake {
                 return Err(error.into());
             }
         };
-        let expect = recorded_here.then(|| (upload.part_count(), upload.size));
+        let expect = recorded_here.then(|| arrived.iter().map(|part| (part.number, part.etag.clone())).collect());
         match self.records.complete_upload(&upload, file, expect, self.clock.now()).await {
             Ok(_) => Ok(id),
             Err(records::CompleteError::NotOpen) => match self.records.upload(id).await? {

@@ -60,7 +60,12 @@ impl Intake {
         if !self.scan.command.is_empty() {
             let mut reader = self.open(&content).await?;
             let options = Arc::clone(&self.scan);
-            let scanned = tokio::task::spawn_blocking(move || scan(&options, &mut reader)).await;
+            let turn = Arc::clone(&self.scans).acquire_owned().await;
+            let scanned = tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                scan(&options, &mut reader)
+            })
+            .await;
             match scanned.unwrap_or_else(|crash| Err(io::Error::other(crash))) {
                 Ok(None) => {}
                 Ok(Some(virus)) => return Err(IntakeError::Infected(virus)),

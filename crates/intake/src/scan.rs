@@ -20,6 +20,8 @@ pub struct ScanOptions {
     /// The program and its arguments. It reads the file from its standard input and ends with 0 where it is clean and with
     /// 1 where it is infected, after a line `…: NAME FOUND`: what `clamdscan --no-summary -` does. Empty means no scan.
     pub command: Vec<String>,
+    /// How many run at the same time.
+    pub concurrency: usize,
     /// How long it may take.
     #[serde(deserialize_with = "duration")]
     pub timeout: Duration,
@@ -48,18 +50,17 @@ pub(crate) fn scan(options: &ScanOptions, content: &mut dyn Read) -> io::Result<
         }
         late
     });
-    let printing = std::thread::spawn(move || {
-        let mut printed = String::new();
-        let read = stdout.map_or(Ok(0), |mut stdout| {
-            let mut first = Vec::new();
-            stdout.by_ref().take(MAX_PRINTED).read_to_end(&mut first)?;
-            printed = String::from_utf8_lossy(&first).into_owned();
-            io::copy(&mut stdout, &mut io::sink())
-        });
-        read.map(|_| printed)
+    let (print, printed) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let Some(mut stdout) = stdout else { return };
+        let mut first = Vec::new();
+        let read = stdout.by_ref().take(MAX_PRINTED).read_to_end(&mut first);
+        let _ = print.send(read.map(|_| String::from_utf8_lossy(&first).into_owned()));
+        let _ = io::copy(&mut stdout, &mut io::sink());
     });
     let fed = stdin.map_or(Ok(0), |mut stdin| io::copy(content, &mut stdin));
-    let printed = printing.join().unwrap_or_else(|_| Err(io::Error::other("the reader of the scan died")));
+    // What the program has left running may hold its output open for ever.
+    let printed = printed.recv_timeout(timeout).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     drop(done);
     let late = watchdog.join().unwrap_or(false);
     let status = child.wait()?;
@@ -88,7 +89,7 @@ mod tests {
 
     fn run(script: &str, content: &[u8]) -> io::Result<Option<String>> {
         let command = ["sh", "-c", script].map(str::to_owned).to_vec();
-        scan(&ScanOptions { command, timeout: Duration::from_secs(20) }, &mut { content })
+        scan(&ScanOptions { command, concurrency: 1, timeout: Duration::from_secs(20) }, &mut { content })
     }
 
     #[test]
@@ -98,13 +99,13 @@ mod tests {
         assert_eq!(run(script, b"EICAR test").unwrap().unwrap(), "Win.Test.EICAR_HDB-1");
         assert_eq!(run("exit 1", &vec![b'x'; 1 << 20]).unwrap().unwrap(), "unknown");
         assert!(run("exit 2", b"x").is_err());
-        assert!(scan(&ScanOptions { command: vec!["/nowhere".into()], timeout: Duration::ZERO }, &mut &b""[..]).is_err());
+        assert!(scan(&ScanOptions { command: vec!["/nowhere".into()], concurrency: 1, timeout: Duration::ZERO }, &mut &b""[..]).is_err());
     }
 
     #[test]
     fn a_program_that_hangs_is_ended() {
         let command = ["sleep", "600"].map(str::to_owned).to_vec();
-        let error = scan(&ScanOptions { command, timeout: Duration::from_millis(50) }, &mut &b"x"[..]).unwrap_err();
+        let error = scan(&ScanOptions { command, concurrency: 1, timeout: Duration::from_millis(50) }, &mut &b"x"[..]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

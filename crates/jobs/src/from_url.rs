@@ -1,6 +1,7 @@
 //! Fetching a file from a URL (upload-api reference, section "Upload from URL").
 
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use stowage_fetch::{Answer, FetchError, Url};
@@ -12,6 +13,9 @@ use tracing::{debug, error, warn};
 
 use crate::{Progress, Tools};
 
+/// After which time a task is tried again that failed for want of the records.
+const LATER: Duration = Duration::from_secs(5);
+
 /// How a task ended.
 enum End {
     /// It has become a file.
@@ -20,6 +24,8 @@ enum End {
     Failed(Refusal),
     /// Somebody else answers for it.
     Lost,
+    /// The records were away; it may go better soon.
+    Later,
 }
 
 pub(crate) async fn run(tools: &Tools, claim: &Claimed, task: &FromUrl, failed_for_good: bool, progress: &Progress) {
@@ -30,6 +36,12 @@ pub(crate) async fn run(tools: &Tools, claim: &Claimed, task: &FromUrl, failed_f
     };
     match end {
         End::Done => metrics::counter!("stowage_from_url_total", "outcome" => "success").increment(1),
+        End::Later => {
+            let at = tools.clock.now().plus(LATER);
+            if let Err(failure) = tools.records.release_job(claim.id, claim.lease, at, false).await {
+                warn!(token = %task.token, error = %failure, "a task is begun again after its lease");
+            }
+        }
         End::Lost => debug!(token = %task.token, "another worker has taken the task over"),
         End::Failed(refusal) => {
             metrics::counter!("stowage_from_url_total", "outcome" => refusal.code()).increment(1);
@@ -43,8 +55,8 @@ pub(crate) async fn run(tools: &Tools, claim: &Claimed, task: &FromUrl, failed_f
 }
 
 async fn fetch(tools: &Tools, claim: &Claimed, task: &FromUrl, progress: &Progress) -> Result<End, Refusal> {
-    let project = tools.records.project(task.project).await;
-    let project = project.ok().flatten().ok_or(Refusal::DownloadFile)?;
+    let Ok(project) = tools.records.project(task.project).await else { return Ok(End::Later) };
+    let project = project.ok_or(Refusal::DownloadFile)?;
     let url = stowage_fetch::parse(&task.url).map_err(|fault| of_fetch(FetchError::Url(fault)))?;
     let mut answer = tools.outbound.get(&url).await.map_err(of_fetch)?;
     let limit = project.settings.max_file_size;
@@ -78,6 +90,10 @@ async fn accept(
     match tools.intake.accept_fetched(project, received, description, claim, task.token, remember).await {
         Ok(_) => Ok(End::Done),
         Err(FetchedError::LeaseLost) => Ok(End::Lost),
+        Err(FetchedError::Intake(IntakeError::Records(failure))) => {
+            error!(error = %failure, "a fetched file could not be recorded");
+            Ok(End::Later)
+        }
         Err(FetchedError::Intake(failure)) => Err(of_intake(failure)),
     }
 }

@@ -46,7 +46,15 @@ impl Runner {
         let mut deadline = None;
         let mut next_look = Instant::now();
         let mut next_beat = Instant::now() + HEARTBEAT;
+        // Where the records did not hear of our jobs, these may look like those of a dead worker: nothing is claimed then.
+        let mut heard = true;
         loop {
+            if !live.is_empty() && Instant::now() >= next_beat {
+                next_beat = Instant::now() + HEARTBEAT;
+                heard = self.beat(&mut live).await;
+            } else if live.is_empty() {
+                heard = true;
+            }
             if deadline.is_none() && stop.is_cancelled() {
                 deadline = Some(Instant::now() + drain);
             }
@@ -56,7 +64,7 @@ impl Runner {
                 break;
             }
             let room = self.options.concurrency.max(1).saturating_sub(jobs.len());
-            if deadline.is_none() && room > 0 && Instant::now() >= next_look {
+            if deadline.is_none() && room > 0 && heard && Instant::now() >= next_look {
                 // Armed before looking: what arrives while we look wakes us again.
                 next_look = Instant::now() + self.options.poll.max(Duration::from_millis(10));
                 match self.claim(room).await {
@@ -71,7 +79,7 @@ impl Runner {
                     Err(failure) => error!(error = %failure, "jobs cannot be claimed; trying again"),
                 }
             }
-            let has_room = jobs.len() < self.options.concurrency.max(1);
+            let has_room = heard && jobs.len() < self.options.concurrency.max(1);
             tokio::select! {
                 () = stop.cancelled(), if deadline.is_none() => {}
                 () = self.tools.records.job_arrived(), if deadline.is_none() && has_room => next_look = Instant::now(),
@@ -89,10 +97,7 @@ impl Runner {
                     if has_room || deadline.is_some() { continue }
                     next_look = Instant::now();
                 }
-                () = sleep_until(next_beat), if !live.is_empty() => {
-                    next_beat = Instant::now() + HEARTBEAT;
-                    self.beat(&mut live).await;
-                }
+                () = sleep_until(next_beat), if !live.is_empty() => {}
             }
         }
         for (_, job) in live {
@@ -130,8 +135,9 @@ impl Runner {
         live.insert(abort.id(), Live { claim, progress, abort, missed: false });
     }
 
-    /// Extends the leases of running jobs, writes their progress, and ends those that others have taken over.
-    async fn beat(&self, live: &mut HashMap<Id, Live>) {
+    /// Extends the leases of running jobs, writes their progress, and ends those that others have taken over; false if the
+    /// records did not hear of it.
+    async fn beat(&self, live: &mut HashMap<Id, Live>) -> bool {
         let leases: Vec<(Uuid, Uuid)> = live.values().map(|job| (job.claim.id, job.claim.lease)).collect();
         let progress: Vec<(Uuid, u64, Option<u64>)> = live
             .values()
@@ -153,8 +159,12 @@ impl Runner {
                     }
                     job.missed = lost;
                 }
+                true
             }
-            Err(failure) => warn!(error = %failure, "leases of jobs could not be extended; trying again"),
+            Err(failure) => {
+                warn!(error = %failure, "leases of jobs could not be extended; trying again");
+                false
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use crate::FileId;
 use crate::ids::NotAnId;
 
 /// The longest reference that is read, in bytes.
-const MAX_LEN: usize = 8192;
+const MAX_LEN: usize = 1024;
 
 /// A file with the operations that are asked of it, which are kept as text.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,7 +28,7 @@ impl FromStr for FileRef {
         }
         let text = text.split(['?', '#']).next().unwrap_or_default();
         let path = match text.split_once("://") {
-            Some((scheme, rest)) if scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+            Some((scheme, rest)) if !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => {
                 rest.split_once('/').map(|(_, path)| path).ok_or(NotAnId)?
             }
             Some(_) => return Err(NotAnId),
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn what_names_no_file() {
-        for text in ["", "nope", "https://ucarecdn.com", "https://ucarecdn.com/", "{}~2/nth/0/", "{}/a/b", "{} ", "{}x"] {
+        for text in ["", "nope", "https://ucarecdn.com", "https://ucarecdn.com/", "{}~2/nth/0/", "{}/a/b", "{} ", "{}x", "://x/{}/"] {
             assert_eq!(text.replace("{}", ID).parse::<FileRef>(), Err(NotAnId), "{text}");
         }
     }

@@ -212,3 +212,41 @@ async fn the_host_of_part_urls_follows_the_request() {
     let (_, urls) = configured.start_multipart(10_000_000, &[]).await;
     assert!(urls[0].starts_with("https://up.example.com/prefix/multipart/upload/"), "{}", urls[0]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_looked_at_is_what_is_kept() {
+    // A scan that takes a moment, in which a part is sent again.
+    let script = "if grep -q EICAR; then echo 'stream: Test FOUND'; exit 1; fi; sleep 2";
+    let config = format!("[scan]\ncommand = [\"sh\", \"-c\", \"{script}\"]\n");
+    let server = Server::with(&config, &[("STOWAGE_BLOBS__PART_URLS", "own")]).await;
+    let content = vec![b'a'; 10_000_000];
+    let (id, urls) = server.start_multipart(content.len(), &[]).await;
+    put_all(&server, &urls, &content, PART).await;
+    let infected = [&b"EICAR"[..], &content[5..PART]].concat();
+    let (completed, again) = tokio::join!(server.complete(&id), async {
+        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+        server.put(&urls[0], &infected).await.status()
+    });
+    if completed.status() == 200 {
+        // S3 takes nothing for an upload that it has assembled.
+        assert!(!again.is_success());
+        let back = server.get(&format!("/{id}/")).send().await.unwrap().bytes().await.unwrap();
+        assert!(back == content);
+    } else {
+        assert_eq!((completed.status().as_u16(), again.as_u16()), (400, 200));
+        let refused = refusal(server.complete(&id).await).await;
+        assert_eq!(refused, (400, "The file is infected by Test virus.".into()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_is_not_much_longer_than_what_was_announced() {
+    let server = Server::with("", &[("STOWAGE_BLOBS__PART_URLS", "own")]).await;
+    let (_, urls) = server.start_multipart(10_000_000, &[("part_size", "5368709120")]).await;
+    assert_eq!(urls.len(), 1);
+    assert_eq!(server.put(&urls[0], &vec![b'x'; 15_000_000]).await.status(), 200);
+    let far = server.put(&urls[0], &vec![b'x'; 16_000_000]).await;
+    assert_eq!(refusal(far).await, (413, "The size of the request is too large.".into()));
+    let odd = urls[0].replace("/multipart/upload/", "/multipart/upload/%ff");
+    assert_eq!(refusal(server.put(&odd, b"x").await).await, (403, "Request has expired.".into()));
+}

@@ -357,3 +357,40 @@ async fn a_file_belongs_to_its_project() {
     let answer = server.get(&format!("/info/?pub_key=other&file_id={id}")).send().await.unwrap();
     assert_eq!(refusal(answer).await, (404, "File is not found.".into()));
 }
+
+#[tokio::test]
+async fn parameters_are_found_wherever_they_are_given() {
+    let server = Server::start().await;
+    let form = "application/x-www-form-urlencoded";
+    let post = |path: &'static str, kind: &'static str, body: &'static str| {
+        let request = server.http.post(server.url(path)).header(header::CONTENT_TYPE, kind);
+        async move { refusal(request.body(body).send().await.unwrap()).await }
+    };
+    // An empty value in the body is none.
+    let nothing = (400, "Request does not contain files.".to_owned());
+    assert_eq!(post("/base/?UPLOADCARE_PUB_KEY=demopublickey", form, "UPLOADCARE_PUB_KEY=").await, nothing);
+    // A request without a body may say of it what it likes.
+    for kind in ["multipart/form-data", "text/html", "application/json"] {
+        assert_eq!(post("/base/?UPLOADCARE_PUB_KEY=demopublickey", kind, "").await, nothing, "{kind}");
+    }
+    let status = server.get("/from_url/status/?token=x").header(header::CONTENT_TYPE, "text/html").send().await;
+    assert_eq!(status.unwrap().text().await.unwrap(), "{\"status\":\"unknown\"}");
+    // What is no text was given all the same.
+    let invalid = server.get("/info/?pub_key=demopublickey&file_id=%ff").send().await.unwrap();
+    assert_eq!(refusal(invalid).await, (400, "file_id is invalid.".into()));
+    let plain = server.get("/info/").header(header::ACCEPT, "text/plain, application/json;q=0").send().await.unwrap();
+    assert_eq!(refusal(plain).await, (403, "pub_key is required.".into()));
+}
+
+#[tokio::test]
+async fn text_fields_are_small_all_together() {
+    let server = Server::start().await;
+    for path in ["/base/", "/group/"] {
+        let mut form = Form::new();
+        for at in 0..100 {
+            form = form.text(format!("field{at}"), "x".repeat(60_000));
+        }
+        let answer = server.http.post(server.url(path)).multipart(form).send().await.unwrap();
+        assert_eq!(refusal(answer).await, (413, "The size of the request is too large.".into()));
+    }
+}

@@ -108,10 +108,10 @@ async fn parts(name: &str, blobs: &Blobs, rounds: u32) {
             list.extend(task.await.unwrap());
         }
         list.sort_by_key(|part| part.number);
-        let arrived = begun.elapsed();
+        let arrived = Instant::now();
         blobs.assemble(&parts, WHOLE, &list).await.unwrap();
         tell_parts(name, begun.elapsed(), before);
-        println!("  assembled in {:?}; most memory {} KiB", begun.elapsed() - arrived, most_memory());
+        println!("  assembled in {:?}; most memory {} KiB", arrived.elapsed(), most_memory());
         blobs.abort_parts(&parts).await.unwrap();
     }
 }
@@ -209,6 +209,37 @@ async fn reads(name: &str, blobs: &Blobs, key: &BlobKey, size: u64, times: u32, 
     );
 }
 
+/// Ten thousand URLs for parts, and how long others had to wait meanwhile.
+async fn presigning(folder: &Path) {
+    let Ok(endpoint) = std::env::var("STOWAGE_TEST_S3_ENDPOINT") else { return };
+    let options = Options {
+        url: format!("s3://blobs-bench?endpoint={endpoint}"),
+        access_key_id: std::env::var("STOWAGE_TEST_S3_KEY").unwrap(),
+        secret_access_key: std::env::var("STOWAGE_TEST_S3_SECRET").unwrap(),
+        ..Options::default()
+    };
+    let blobs = Blobs::open(&options, folder, Durability::Full).await.unwrap();
+    let parts = blobs.begin_parts(WHOLE).await.unwrap();
+    let (begun, before) = (Instant::now(), cpu());
+    let mut longest = Duration::ZERO;
+    let mut turn = Instant::now();
+    let mut signing = std::pin::pin!(blobs.presign_parts(&parts, 10_000, Duration::from_hours(24)));
+    let urls = std::future::poll_fn(|cx| {
+        turn = Instant::now();
+        let state = signing.as_mut().poll(cx);
+        longest = longest.max(turn.elapsed());
+        state
+    });
+    let count = urls.await.unwrap().unwrap().len();
+    let after = cpu();
+    println!(
+        "presigning: {count} URLs in {:?}, own CPU {:.0} us each, at most {longest:?} without a pause",
+        begun.elapsed(),
+        (after.0 - before.0) / count as f64 * 1e6
+    );
+    blobs.abort_parts(&parts).await.unwrap();
+}
+
 #[tokio::main(worker_threads = 2)]
 async fn main() {
     let folder = std::env::args().nth(1).unwrap();
@@ -216,6 +247,9 @@ async fn main() {
     let lasting = Duration::from_secs(seconds);
     let only = std::env::args().nth(3);
     let wanted = |name: &str| only.as_ref().is_none_or(|only| name.contains(only.as_str()));
+    if wanted("presigning") {
+        presigning(Path::new(&folder)).await;
+    }
     for durability in [Durability::Full, Durability::Relaxed] {
         let root = Path::new(&folder).join(format!("{durability:?}"));
         let blobs = Blobs::open(&Options::default(), &root, durability).await.unwrap();

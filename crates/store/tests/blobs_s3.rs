@@ -147,7 +147,8 @@ async fn urls_are_good_for_what_they_were_made_for() {
         good[0].replace("partNumber=1&", "partNumber=2&"),
         good[0].replace("X-Amz-Expires=3600", "X-Amz-Expires=3601"),
         good[0].replace(&parts.key.0, "0b7c0b9e25b84c4d9e557d8c6f6c4b61"),
-        good[0].replace("X-Amz-Signature=", "X-Amz-Signature=0"),
+        // Another last digit.
+        format!("{}{}", &good[0][..good[0].len() - 1], if good[0].ends_with('0') { '1' } else { '0' }),
     ];
     for url in tampered {
         assert_ne!(url, good[0]);

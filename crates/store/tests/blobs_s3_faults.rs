@@ -140,6 +140,16 @@ fn to_probe(request: &Request, kept: &Mutex<Bytes>) -> Answer {
     }
 }
 
+/// What a server says to the probe that understands signed streams: the bytes of the object's id, over and over.
+fn to_probe_in_frames(request: &Request) -> Answer {
+    if request.method != "GET" {
+        return answer(200, "");
+    }
+    let id = request.target.split_once(".probe-").unwrap().1;
+    let id: Vec<u8> = (0..16).map(|n| u8::from_str_radix(&id[2 * n..2 * n + 2], 16).unwrap()).collect();
+    answer(200, id.into_iter().cycle().take(60_000).collect::<Vec<u8>>())
+}
+
 #[tokio::test]
 async fn a_server_that_keeps_the_frames_of_a_stream_is_found_out() {
     let kept = Mutex::new(Bytes::new());
@@ -284,7 +294,9 @@ fn head(size: usize) -> Answer {
 async fn parts_are_listed_page_by_page() {
     let kept = Mutex::new(Bytes::new());
     let fake = Fake::start(move |request| {
-        let part = |n: u32| format!("<Part><PartNumber>{n}</PartNumber><Size>{n}00</Size><ETag>&quot;e{n}&quot;</ETag></Part>");
+        let part = |n: u32| {
+            format!("<Part><PartNumber>{n}</PartNumber><Size>{n}00</Size><ETag>&quot;e{n}&quot;</ETag></Part>")
+        };
         let page = |more: &str, parts: [String; 2]| {
             answer(200, format!("<ListPartsResult>{more}{}</ListPartsResult>", parts.concat()))
         };
@@ -384,12 +396,12 @@ async fn whoever_gives_up_keeps_the_turn_until_s3_has_the_part() {
     let released = Mutex::new(released);
     let fake = Fake::start(move |request| match request.method.as_str() {
         _ if is_probe(request) => to_probe(request, &kept),
-        "PUT" => {
+        "PUT" if request.target.contains("partNumber=1&") => {
             arrived.send(request.body.clone()).unwrap();
-            let _ = released.lock().unwrap().recv();
+            let _ = tokio::task::block_in_place(|| released.lock().unwrap().recv());
             Answer { headers: "etag: \"e\"\r\n".into(), ..answer(200, "") }
         }
-        _ => answer(404, ""),
+        _ => answer(200, ""),
     })
     .await;
     let folder = tempfile::tempdir().unwrap();
@@ -419,12 +431,11 @@ async fn whoever_gives_up_keeps_the_turn_until_s3_has_the_part() {
 
 #[tokio::test]
 async fn a_part_is_sent_again_where_s3_stumbles() {
-    let kept = Mutex::new(Bytes::new());
     let stumbles = Mutex::new(2);
     let fake = Fake::start(move |request| match request.method.as_str() {
-        _ if is_probe(request) => to_probe(request, &kept),
+        _ if is_probe(request) => to_probe_in_frames(request),
         "PUT" if request.target.contains("uploadId=gone") => refusal(404, "NoSuchUpload"),
-        "PUT" => {
+        "PUT" if request.target.contains("partNumber=7&") => {
             let mut left = stumbles.lock().unwrap();
             *left -= 1;
             if *left > 0 {
@@ -432,12 +443,12 @@ async fn a_part_is_sent_again_where_s3_stumbles() {
             }
             Answer { headers: "etag: \"abc\"\r\n".into(), ..answer(200, "") }
         }
-        _ => answer(404, ""),
+        _ => answer(200, ""),
     })
     .await;
     let folder = tempfile::tempdir().unwrap();
     // Checksums were not announced for the upload, so that none may be sent, whatever the options say of others.
-    let blobs = fake.open(&folder, Checksums::Auto).await.unwrap();
+    let blobs = fake.open(&folder, Checksums::Always).await.unwrap();
     let send = async |upload: &str| {
         let mut draft = blobs.part(&parts_of(ID, upload), 7, 200_000).await.unwrap();
         draft.write(content(3, 200_000)).await.unwrap();
@@ -448,6 +459,8 @@ async fn a_part_is_sent_again_where_s3_stumbles() {
     let sent: Vec<_> = seen.iter().filter(|request| request.target.contains("partNumber=7")).collect();
     assert_eq!(sent.len(), 2);
     assert!(sent.iter().all(|request| request.body == content(3, 200_000)));
-    assert!(sent.iter().all(|request| !request.headers.to_lowercase().contains("x-amz-checksum")));
+    for request in &sent {
+        assert!(!request.headers.to_lowercase().contains("checksum"), "{}", request.headers);
+    }
     assert!(matches!(send("gone").await, Err(BlobError::NotFound)));
 }

@@ -74,11 +74,9 @@ impl Shared {
         let page = self.pages.get(slow.or(never).or(without_length).unwrap_or(&path));
         let status = if page.is_some() || path == "/release" { "200 OK" } else { "404 Not Found" };
         let (kind, content) = page.map_or(("text/plain", &[][..]), |(kind, content)| (*kind, content.as_slice()));
-        let mut head = format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nConnection: close\r\n");
-        if without_length.is_none() {
-            head += &format!("Content-Length: {}\r\n", content.len());
-        }
-        head += "\r\n";
+        let length =
+            if without_length.is_some() { String::new() } else { format!("Content-Length: {}\r\n", content.len()) };
+        let head = format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n{length}Connection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).await?;
         let (first, second) = content.split_at(content.len() / 2);
         stream.write_all(first).await?;

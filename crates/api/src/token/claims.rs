@@ -39,6 +39,9 @@ impl Claims {
             Some(iat) => iat.as_f64().ok_or("`iat` must be a number")?,
             None => seconds(now),
         };
+        if starts > seconds(now) + LEEWAY {
+            return Err("`iat` must not lie in the future".to_owned());
+        }
         if ends - starts > MAX_LIFETIME {
             return Err(format!("`exp` must be at most {MAX_LIFETIME} seconds after `iat`"));
         }

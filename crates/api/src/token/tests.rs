@@ -283,7 +283,9 @@ fn claims_within_their_ranges_are_good() {
     good(json!({"exp": NOW, "iss": "", "sub": "user", "jti": "1"}));
     good(json!({"exp": NOW + 86_400}));
     good(json!({"exp": NOW + 100, "iat": NOW - 86_300}));
-    good(json!({"exp": NOW, "iat": NOW + 500}));
+    good(json!({"exp": NOW, "iat": NOW + 30}));
+    let ahead = "`iat` must not lie in the future";
+    assert_eq!(outcome(&token(&json!({"exp": NOW + 99, "iat": NOW + 32}))), refused(ahead));
     for nothing in [json!({}), json!({"restrictions": {}}), json!({"restrictions": {"limits": {}}})] {
         assert_eq!(good(json!({"exp": NOW, "uc": nothing})).operations, None);
     }

@@ -19,7 +19,7 @@ const ENDPOINT: Endpoint = Endpoint {
 };
 
 pub(super) async fn handle(Shared(state): Shared<State>, request: Request<Body>) -> Response<Body> {
-    match Call::open(&state, &ENDPOINT, request) {
+    match Call::open(&state, &ENDPOINT, request).await {
         Ok((mut call, body)) => {
             let outcome = upload(&mut call, body).await;
             call.answer(outcome)
@@ -60,7 +60,9 @@ async fn upload(call: &mut Call<'_>, body: Body) -> Result<Response<Body>, Refus
         };
         uploads.push((file.received, description));
     }
-    let accept = async { call.state.intake.accept(&project, uploads).await.map_err(errors::of_intake) };
+    let intake = call.state.intake.clone();
+    intake.check_all(&project, &uploads).await.map_err(errors::of_intake)?;
+    let accept = async move { intake.accept(&project, uploads).await.map_err(errors::of_intake) };
     let ids = call.counted(accept).await?;
     Ok(errors::json(&Ids(names.into_iter().zip(ids).collect())))
 }

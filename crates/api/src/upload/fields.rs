@@ -40,6 +40,11 @@ impl Fields {
         self.bytes(name).and_then(|value| str::from_utf8(value).ok())
     }
 
+    /// The first value of this name that is not empty.
+    pub(super) fn given(&self, name: &str) -> Option<&Bytes> {
+        self.0.iter().find(|(other, value)| other == name && !value.is_empty()).map(|(_, value)| value)
+    }
+
     fn bytes(&self, name: &str) -> Option<&Bytes> {
         self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value)
     }

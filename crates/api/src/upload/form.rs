@@ -4,11 +4,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
-use http::header;
+use http::{Method, header};
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use stowage_intake::Received;
 use stowage_model::{Disposition, FileName, Refusal, media_type};
@@ -23,6 +24,9 @@ const OVERHEAD: u64 = 4 << 20;
 /// How far the parser may read on without finding a part or handing data out: the room for a preamble and for the
 /// headers of a part. It would take in the whole body otherwise.
 const LOOKAHEAD: usize = 64 << 10;
+
+/// How long the sender of a body that is not wanted may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A file of a form.
 pub(super) struct FilePart {
@@ -40,8 +44,11 @@ impl Call<'_> {
     /// Reads the body into the call's fields and answers its files. On a refusal the rest of the body is read and thrown
     /// away, because most clients see an answer only after they have sent everything.
     pub(super) async fn read_form(&mut self, body: Body) -> Result<Vec<FilePart>, Refusal> {
-        let limits = &self.state.uploads;
-        let most = limits.request_size.saturating_add(OVERHEAD);
+        if matches!(self.parts.method, Method::GET | Method::HEAD) {
+            return Ok(Vec::new());
+        }
+        let files = if self.endpoint.takes_files { self.state.uploads.request_size } else { 0 };
+        let most = files.saturating_add(OVERHEAD);
         let declared = self.parts.headers.get(header::CONTENT_LENGTH);
         let declared: u64 = declared.and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok()).unwrap_or(0);
         let progress = Arc::new(AtomicUsize::new(0));
@@ -64,12 +71,22 @@ impl Call<'_> {
         outcome
     }
 
+    /// Reads what is not wanted, so that its sender sees the answer.
+    pub(super) async fn pass_over(&self, body: Body) {
+        if self.parts.headers.contains_key(header::EXPECT) {
+            return;
+        }
+        let most = self.state.uploads.request_size.saturating_add(OVERHEAD);
+        let mut body = Guarded { body: body.into_data_stream(), left: most, progress: Arc::default(), paused: false };
+        let _ = tokio::time::timeout(PATIENCE, body.drain()).await;
+    }
+
     async fn read_parts(&mut self, body: &mut Guarded, progress: &AtomicUsize) -> Result<Vec<FilePart>, Refusal> {
         let declared = self.parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let declared = declared.unwrap_or_default();
         match media_type::essence(declared).as_str() {
             "multipart/form-data" => {
-                let boundary = multer::parse_boundary(declared).map_err(|_| Refusal::PostRequestParserFailed)?;
+                let Ok(boundary) = multer::parse_boundary(declared) else { return body.must_be_empty().await };
                 self.read_multipart(body, &boundary, progress).await
             }
             "application/x-www-form-urlencoded" => {
@@ -86,9 +103,8 @@ impl Call<'_> {
                 self.fields = Fields::of_urlencoded(&whole, self.state.uploads.fields)?;
                 Ok(Vec::new())
             }
-            // A request without a body is a form without fields: what it lacks is told by name.
-            "" if body.whole().await?.is_empty() => Ok(Vec::new()),
-            _ => Err(Refusal::PostRequestParserFailed),
+            // A request without a body is a form without fields, whatever it says: what it lacks is told by name.
+            _ => body.must_be_empty().await,
         }
     }
 
@@ -103,6 +119,8 @@ impl Call<'_> {
         let mut multipart = Multipart::with_constraints(body, boundary, constraints);
         let mut files = Vec::new();
         let mut room = limits.request_size;
+        // For all fields together: they stay in memory.
+        let mut text = OVERHEAD;
         while let Some(part) = multipart.next_field().await.map_err(of_parser)? {
             progress.store(0, Ordering::Relaxed);
             let disposition = part.headers().get(header::CONTENT_DISPOSITION);
@@ -124,7 +142,9 @@ impl Call<'_> {
                 if self.fields.len() == limits.fields {
                     return Err(Refusal::RequestFieldsNumberLimitExceeded);
                 }
-                let value = read_text(part, limits.field_size, progress).await?;
+                text = text.checked_sub(field.len() as u64).ok_or(Refusal::RequestSizeLimitExceeded)?;
+                let value = read_text(part, limits.field_size.min(text), progress).await?;
+                text -= value.len() as u64;
                 self.fields.push(field, value);
             }
         }
@@ -237,6 +257,16 @@ impl Stream for Guarded {
 }
 
 impl Guarded {
+    /// A form without fields, if there is no body at all.
+    async fn must_be_empty(&mut self) -> Result<Vec<FilePart>, Refusal> {
+        while let Some(Ok(chunk)) = self.body.next().await {
+            if !chunk.is_empty() {
+                return Err(Refusal::PostRequestParserFailed);
+            }
+        }
+        Ok(Vec::new())
+    }
+
     /// The whole body, of which the fields of a form may make up [`OVERHEAD`].
     async fn whole(&mut self) -> Result<Bytes, Refusal> {
         let mut whole = BytesMut::new();

@@ -25,7 +25,7 @@ const STATUS: Endpoint = Endpoint {
 };
 
 pub(super) async fn start(Shared(state): Shared<State>, request: Request<Body>) -> Response<Body> {
-    match Call::open(&state, &START, request) {
+    match Call::open(&state, &START, request).await {
         Ok((mut call, body)) => {
             let outcome = begin(&mut call, body).await;
             call.answer(outcome)
@@ -57,8 +57,8 @@ async fn begin(call: &mut Call<'_>, body: Body) -> Result<Response<Body>, Refusa
     if looks_up && let Some(id) = records.url_history(project.id, url).await.map_err(errors::of_records)? {
         let file = records.file(id).await.map_err(errors::of_records)?;
         if let Some(file) = file.filter(|file| file.removed_at.is_none()) {
-            let known = async { Ok(errors::json(&FileInfoAs { kind: "file_info", info: FileInfo::new(&file) })) };
-            return call.counted(known).await;
+            call.counted(async { Ok(()) }).await?;
+            return Ok(errors::json(&FileInfoAs { kind: "file_info", info: FileInfo::new(&file) }));
         }
     }
     let token = call.state.ids.uuid();
@@ -75,13 +75,14 @@ async fn begin(call: &mut Call<'_>, body: Body) -> Result<Response<Body>, Refusa
         source: call.source(),
     });
     let (id, now) = (call.state.ids.uuid(), call.state.clock.now());
-    let enqueue = async { records.start_url_task(&job, id, now).await.map_err(errors::of_records) };
+    let records = records.clone();
+    let enqueue = async move { records.start_url_task(&job, id, now).await.map_err(errors::of_records) };
     call.counted(enqueue).await?;
     Ok(errors::json(&Begun { kind: "token", token }))
 }
 
 pub(super) async fn status(Shared(state): Shared<State>, request: Request<Body>) -> Response<Body> {
-    match Call::open(&state, &STATUS, request) {
+    match Call::open(&state, &STATUS, request).await {
         Ok((mut call, body)) => {
             let outcome = tell(&mut call, body).await;
             call.answer(outcome)
@@ -90,7 +91,7 @@ pub(super) async fn status(Shared(state): Shared<State>, request: Request<Body>)
     }
 }
 
-/// How far a task is; the member that says it comes last, as in the real service's answers.
+/// How far a task is.
 #[derive(Serialize)]
 #[serde(tag = "status", rename_all = "lowercase")]
 enum Status {
@@ -100,6 +101,7 @@ enum Status {
     Error { error: String, error_code: String },
 }
 
+/// A file; the member that says so comes last, as in the real service's answers.
 #[derive(Serialize)]
 struct Success<'a> {
     #[serde(flatten)]

@@ -25,7 +25,7 @@ const INFO: Endpoint =
 const SHOWN: usize = 200;
 
 pub(super) async fn create(Shared(state): Shared<State>, request: Request<Body>) -> Response<Body> {
-    match Call::open(&state, &CREATE, request) {
+    match Call::open(&state, &CREATE, request).await {
         Ok((mut call, body)) => {
             let outcome = make(&mut call, body).await;
             call.answer(outcome)
@@ -63,9 +63,9 @@ async fn make(call: &mut Call<'_>, body: Body) -> Result<Response<Body>, Refusal
     }
     let id = GroupId { uuid: call.state.ids.uuid(), count: u32::try_from(members.len()).unwrap_or(u32::MAX) };
     let now = call.state.clock.now();
-    let create = async {
-        let created = call.state.records.create_group(id.uuid, project.id, &members, now).await;
-        created.map_err(errors::of_records)
+    let (records, owner, recorded) = (call.state.records.clone(), project.id, members.clone());
+    let create = async move {
+        records.create_group(id.uuid, owner, &recorded, now).await.map_err(errors::of_records)
     };
     let created_at = call.counted(create).await?;
     let group = Group { id, project: project.id, created_at, members };
@@ -73,7 +73,7 @@ async fn make(call: &mut Call<'_>, body: Body) -> Result<Response<Body>, Refusal
 }
 
 pub(super) async fn info(Shared(state): Shared<State>, request: Request<Body>) -> Response<Body> {
-    match Call::open(&state, &INFO, request) {
+    match Call::open(&state, &INFO, request).await {
         Ok((mut call, _)) => {
             let outcome = tell(&mut call).await;
             call.answer(outcome)

@@ -13,7 +13,7 @@ const ENDPOINT: Endpoint =
     Endpoint { methods: "GET, HEAD, OPTIONS", serves: "GET, HEAD, OPTIONS", key: "pub_key", takes_files: false };
 
 pub(super) async fn handle(Shared(state): Shared<State>, request: Request<Body>) -> Response<Body> {
-    match Call::open(&state, &ENDPOINT, request) {
+    match Call::open(&state, &ENDPOINT, request).await {
         Ok((mut call, _)) => {
             let outcome = info(&mut call).await;
             call.answer(outcome)

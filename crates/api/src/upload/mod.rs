@@ -23,7 +23,7 @@ use tracing::warn;
 
 use crate::errors::{self, Form};
 use crate::token::{self, Token};
-use crate::{State, origin, signature};
+use crate::{State, access, origin, signature};
 use fields::Fields;
 
 pub use part::PartUrls;
@@ -72,8 +72,8 @@ struct Call<'s> {
 }
 
 impl<'s> Call<'s> {
-    /// Looks at the method. Everything but a call of the endpoint is answered here: a preflight, a wrong method.
-    fn open(
+    /// Looks at the method and at the limit of the address. Everything but a call of the endpoint is answered here.
+    async fn open(
         state: &'s State,
         endpoint: &'static Endpoint,
         request: Request<Body>,
@@ -91,19 +91,24 @@ impl<'s> Call<'s> {
             };
             let mut response = call.answer(Err(refusal));
             errors::set(&mut response, header::ALLOW, call.endpoint.serves);
+            call.pass_over(body).await;
             return Err(Box::new(response));
         }
         if let Some(address) = origin::client_address(state, &call.parts)
             && let Err(refusal) = state.throttle.check_address(address, state.clock.now())
         {
-            return Err(Box::new(call.answer(Err(refusal))));
+            let response = call.answer(Err(refusal));
+            call.pass_over(body).await;
+            return Err(Box::new(response));
         }
         Ok((call, body))
     }
 
     /// A parameter, from the body or else from the query; an empty one counts as missing.
     fn parameter(&self, name: &str) -> Option<&str> {
-        self.fields.text(name).or_else(|| self.query.text(name)).filter(|value| !value.is_empty())
+        // One that is no UTF-8 was given, but is no text that anybody could mean.
+        let given = [&self.fields, &self.query].into_iter().find_map(|fields| fields.given(name));
+        given.map(|value| str::from_utf8(value).unwrap_or("\u{fffd}"))
     }
 
     /// Refuses NUL characters, which no field may have in its name or value.
@@ -185,20 +190,27 @@ impl<'s> Call<'s> {
         signature::check(project, self.parameter("signature"), self.parameter("expire"), self.state.clock.now())
     }
 
-    /// Does what counts as an operation of the access token: a refused one does not count.
-    async fn counted<T>(&self, work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
-        let Some(Token { key, operations: Some(limit), expires }) = &self.token else { return work.await };
-        let records = &self.state.records;
-        if !records.spend_token(key, *limit, *expires).await.map_err(errors::of_records)? {
-            return Err(Refusal::OperationsLimitExceeded);
-        }
-        let outcome = work.await;
-        if outcome.is_err()
-            && let Err(error) = records.refund_token(key).await
-        {
-            warn!(%error, "a refused operation of a token stays counted");
-        }
-        outcome
+    /// Does what counts as an operation of the access token, to its end even if the client goes away. A refused operation
+    /// does not count; one of which nobody knows how it ended does.
+    async fn counted<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let (records, token) = (self.state.records.clone(), self.token.clone());
+        let counted = async move {
+            let Some(Token { key, operations: Some(limit), expires }) = token else { return work.await };
+            if !records.spend_token(&key, limit, expires).await.map_err(errors::of_records)? {
+                return Err(Refusal::OperationsLimitExceeded);
+            }
+            let outcome = work.await;
+            if outcome.as_ref().is_err_and(|refusal| *refusal != Refusal::UploadApi)
+                && let Err(error) = records.refund_token(&key).await
+            {
+                warn!(%error, "a refused operation of a token stays counted");
+            }
+            outcome
+        };
+        access::finish(counted).await.unwrap_or(Err(Refusal::UploadApi))
     }
 
     /// Whether the file will be stored, as the request and the project say.
@@ -220,8 +232,12 @@ impl<'s> Call<'s> {
     fn form(&self) -> Form {
         let named = |value: &HeaderValue| {
             value.to_str().is_ok_and(|accept| {
-                let mut types = accept.split(',').map(|item| item.split(';').next().unwrap_or_default().trim());
-                types.any(|name| name.eq_ignore_ascii_case("application/json"))
+                accept.split(',').any(|item| {
+                    let mut pieces = item.split(';').map(str::trim);
+                    let unwanted = |piece: &str| matches!(piece, "q=0" | "q=0.0" | "q=0.00" | "q=0.000");
+                    pieces.next().is_some_and(|name| name.eq_ignore_ascii_case("application/json"))
+                        && !pieces.any(unwanted)
+                })
             })
         };
         let asked = self.parameter("jsonerrors").is_some();

@@ -10,7 +10,7 @@ use stowage_model::{FileId, FileName, Metadata, Refusal, Tags, media_type};
 use stowage_views::upload::FileInfo;
 
 use super::{Call, Endpoint};
-use crate::{State, errors, origin};
+use crate::{State, access, errors, origin};
 
 const ENDPOINT: Endpoint = Endpoint {
     methods: "POST, OPTIONS",
@@ -26,7 +26,7 @@ struct Started {
 }
 
 pub(super) async fn start(Shared(state): Shared<State>, request: Request<Body>) -> Response<Body> {
-    match Call::open(&state, &ENDPOINT, request) {
+    match Call::open(&state, &ENDPOINT, request).await {
         Ok((mut call, body)) => {
             let outcome = begin(&mut call, body).await;
             call.answer(outcome)
@@ -63,15 +63,13 @@ async fn begin(call: &mut Call<'_>, body: Body) -> Result<Response<Body>, Refusa
         tags: Tags::from_list(call.parameter("tags").unwrap_or_default())?,
         source: call.source(),
     };
-    let start = async {
-        let intake = &call.state.intake;
+    let (state, base) = (call.state.clone(), origin::public_urls(call.state, &call.parts).upload);
+    let start = async move {
+        let intake = &state.intake;
         let upload = intake.start_upload(&project, announced).await.map_err(errors::of_intake)?;
         let parts = match intake.part_urls(&upload).await {
             Ok(Some(urls)) => urls,
-            Ok(None) => {
-                let base = origin::public_urls(call.state, &call.parts).upload;
-                call.state.part_urls.sign(&base, &upload)
-            }
+            Ok(None) => state.part_urls.sign(&base, &upload),
             Err(error) => {
                 intake.cancel_upload(&upload).await;
                 return Err(errors::of_intake(error));
@@ -104,7 +102,7 @@ fn decimal(text: &str) -> Option<u64> {
 }
 
 pub(super) async fn complete(Shared(state): Shared<State>, request: Request<Body>) -> Response<Body> {
-    match Call::open(&state, &ENDPOINT, request) {
+    match Call::open(&state, &ENDPOINT, request).await {
         Ok((mut call, body)) => {
             let outcome = end(&mut call, body).await;
             call.answer(outcome)
@@ -122,12 +120,9 @@ async fn end(call: &mut Call<'_>, body: Body) -> Result<Response<Body>, Refusal>
         Some(text) => text.parse().map_err(|_| Refusal::UuidInvalid)?,
     };
     let intake = call.state.intake.clone();
-    // A task of its own: a client that goes away meanwhile must not leave an upload half completed.
-    let completing = tokio::spawn(async move { intake.complete_upload(&project, id).await });
-    let id = match completing.await {
-        Ok(outcome) => outcome.map_err(errors::of_complete)?,
-        Err(_) => return Err(Refusal::UploadApi),
-    };
+    // A client that goes away meanwhile must not leave an upload half completed.
+    let completing = async move { intake.complete_upload(&project, id).await.map_err(errors::of_complete) };
+    let id = access::finish(completing).await.unwrap_or(Err(Refusal::UploadApi))?;
     let file = call.state.records.file(id).await.map_err(errors::of_records)?;
     Ok(errors::json(&FileInfo::new(&file.ok_or(Refusal::MultipartFileNotFound)?)))
 }

@@ -2,9 +2,10 @@
 //! Browsers and clients that expect S3 send here, so that it behaves like S3: no other credential, an `ETag`, CORS.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, State as Shared};
+use axum::extract::State as Shared;
 use futures_util::StreamExt;
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -21,6 +22,8 @@ pub(super) const ROUTE: &str = "/multipart/upload/{uuid}/";
 
 /// How much of a body that is not wanted is read, so that its sender sees the answer.
 const DRAIN: u64 = 16 << 20;
+/// How long that may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Signs and verifies the URLs of parts. All nodes share the secret.
 #[derive(Clone)]
@@ -70,12 +73,9 @@ impl PartUrls {
     }
 }
 
-pub(super) async fn handle(
-    Shared(state): Shared<State>,
-    Path(id): Path<String>,
-    request: Request<Body>,
-) -> Response<Body> {
+pub(super) async fn handle(Shared(state): Shared<State>, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
+    let id = parts.uri.path().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     let mut response = match parts.method {
         Method::OPTIONS => Response::new(Body::empty()),
         Method::PUT => {
@@ -128,12 +128,16 @@ async fn drain(waits: bool, body: Body) {
     }
     let mut body = body.into_data_stream();
     let mut left = DRAIN;
-    while let Some(Ok(chunk)) = body.next().await {
-        match left.checked_sub(chunk.len() as u64) {
-            Some(rest) => left = rest,
-            None => return,
+    let reading = async {
+        while let Some(Ok(chunk)) = body.next().await {
+            match left.checked_sub(chunk.len() as u64) {
+                Some(rest) => left = rest,
+                None => return,
+            }
         }
-    }
+    };
+    // Whoever is slow about it sees a broken connection instead.
+    let _ = tokio::time::timeout(PATIENCE, reading).await;
 }
 
 async fn take(

@@ -7,25 +7,28 @@ use bytes::Bytes;
 
 use super::os::ALIGN;
 
-/// Length of every buffer, in bytes: one write to a draft, and the most of one read.
-pub(super) const LEN: usize = 256 << 10;
-
-/// Buffers that nobody uses at the moment.
+/// Buffers of one length that nobody uses at the moment.
 pub(super) struct Pool {
     idle: Mutex<Vec<Vec<u8>>>,
+    len: usize,
     keep: usize,
 }
 
 impl Pool {
-    /// A pool that keeps at most `keep` idle buffers.
-    pub(super) fn new(keep: usize) -> Arc<Self> {
-        Arc::new(Self { idle: Mutex::new(Vec::new()), keep })
+    /// A pool of buffers of `len` bytes that keeps at most `keep` idle ones.
+    pub(super) fn new(len: usize, keep: usize) -> Arc<Self> {
+        Arc::new(Self { idle: Mutex::new(Vec::new()), len, keep })
+    }
+
+    /// Length of every buffer in bytes.
+    pub(super) fn buffer_len(&self) -> usize {
+        self.len
     }
 
     /// A buffer with whatever was in it before.
     pub(super) fn get(self: &Arc<Self>) -> Buffer {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        Buffer::new(idle.unwrap_or_else(|| aligned_memory(LEN)), LEN, Some(Arc::clone(self)))
+        Buffer::new(idle.unwrap_or_else(|| aligned_memory(self.len)), self.len, Some(Arc::clone(self)))
     }
 }
 
@@ -100,10 +103,10 @@ mod tests {
 
     #[test]
     fn buffers_are_aligned_and_come_back() {
-        let pool = Pool::new(1);
+        let pool = Pool::new(3 * ALIGN, 1);
         let (mut one, two) = (pool.get(), pool.get());
         assert!(one.as_ptr().addr().is_multiple_of(ALIGN) && two.as_ptr().addr().is_multiple_of(ALIGN));
-        assert_eq!((one.len(), Buffer::alone(ALIGN).len()), (LEN, ALIGN));
+        assert_eq!((one.len(), pool.buffer_len(), Buffer::alone(ALIGN).len()), (3 * ALIGN, 3 * ALIGN, ALIGN));
         one[..3].copy_from_slice(b"abc");
         let frozen = one.freeze(3);
         assert_eq!(&frozen[..], b"abc");

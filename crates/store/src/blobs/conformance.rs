@@ -241,7 +241,7 @@ async fn seek_about(mut reader: BlobReader, bytes: &Bytes) {
             reader.seek(SeekFrom::Start(beyond)).unwrap();
             assert_eq!(reader.read(&mut [0; 10]).unwrap(), 0, "{beyond} of {len}");
         }
-        reader.seek(SeekFrom::End(-(len as i64 / 3))).unwrap();
+        reader.seek(SeekFrom::End(-i64::try_from(len / 3).unwrap())).unwrap();
         let mut third = Vec::new();
         reader.read_to_end(&mut third).unwrap();
         assert!(third == bytes[len - len / 3..], "the last third of {len}");

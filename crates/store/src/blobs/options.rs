@@ -247,15 +247,15 @@ mod tests {
         for public in ["s3.example.com", "https://", "ftp://x"] {
             assert!(place("s3://b", public, false).unwrap_err().starts_with("blobs.public_endpoint: "), "{public}");
         }
-        for (url, public) in
-            [("s3://b?endpoint=http://h", ""), ("s3://b?path_style=true", ""), ("s3://b", "https://h")]
+        for (url, public) in [("s3://b?endpoint=http://h", ""), ("s3://b?path_style=true", ""), ("s3://b", "https://h")]
         {
             assert!(place(url, public, true).unwrap_err().starts_with("blobs.accelerate: "), "{url}");
         }
         // They mean nothing on disk.
         assert_eq!(place("", "https://s3.example.com", true), Ok(()));
         let options: Options =
-            serde_json::from_str(r#"{"part_urls": "own", "public_endpoint": "https://h", "accelerate": true}"#).unwrap();
+            serde_json::from_str(r#"{"part_urls": "own", "public_endpoint": "https://h", "accelerate": true}"#)
+                .unwrap();
         assert_eq!((options.part_urls, options.public_endpoint.as_str()), (PartUrls::Own, "https://h"));
         assert_eq!(Options::default().part_urls, PartUrls::Presigned);
     }

@@ -71,9 +71,17 @@ pub struct PartDraft {
 
 enum Way {
     /// To its own place in the file of the blob.
-    Disk { writer: Box<Writer<PartFile>>, etag: Uuid },
+    Disk {
+        writer: Box<Writer<PartFile>>,
+        etag: Uuid,
+    },
     /// Through the spool to S3.
-    S3 { s3: Arc<S3>, target: PartTarget, draft: Box<Draft>, turn: Turn },
+    S3 {
+        s3: Arc<S3>,
+        target: PartTarget,
+        draft: Box<Draft>,
+        turn: Turn,
+    },
     Failed,
 }
 

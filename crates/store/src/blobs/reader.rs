@@ -13,7 +13,7 @@ use futures_util::future::poll_fn;
 use futures_util::stream::BoxStream;
 use tokio::task::JoinHandle;
 
-use super::buffers::{self, Pool};
+use super::buffers::Pool;
 use super::os;
 
 /// The most bytes of one read from the page cache: two of these and what the socket copies fit into a core's cache.
@@ -122,7 +122,7 @@ impl FileSource {
                 Ok(None) => {
                     let (file, at) = (Arc::clone(&self.file), self.at);
                     // A longer piece, since this one costs a trip to another thread.
-                    let want = want.min(buffers::LEN);
+                    let want = want.min(buffer.len());
                     self.waiting = Some(tokio::task::spawn_blocking(move || {
                         file.read_exact_at(&mut buffer[..want], at)?;
                         Ok(buffer.freeze(want))

@@ -15,6 +15,9 @@ use super::direct::DirectFile;
 use super::room::Room;
 use super::{BlobError, Freed};
 
+/// Bytes of one write to a draft, and the most of one read.
+const BUFFER: usize = 256 << 10;
+
 /// How many idle buffers are kept for the next draft or reader.
 const IDLE_BUFFERS: usize = 32;
 
@@ -32,7 +35,7 @@ impl Spool {
     pub(super) fn open(folder: PathBuf, reserve: u64) -> io::Result<Arc<Self>> {
         fs::create_dir_all(&folder)?;
         let room = Room::new(folder.clone(), reserve);
-        Ok(Arc::new(Self { folder, room, buffers: Pool::new(IDLE_BUFFERS), ids: Ids::random() }))
+        Ok(Arc::new(Self { folder, room, buffers: Pool::new(BUFFER, IDLE_BUFFERS), ids: Ids::random() }))
     }
 
     /// Where the drafts are.

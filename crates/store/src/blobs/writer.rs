@@ -6,12 +6,12 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use super::BlobError;
-use super::buffers::{self, Buffer, Pool};
+use super::buffers::{Buffer, Pool};
 use super::spool::blocking;
 
 /// Where the pieces go.
 pub(super) trait Sink: Send + 'static {
-    /// Writes a piece where the one before has ended. All but the last are [`buffers::LEN`] long. Waits for the disk.
+    /// Writes a piece where the one before has ended. All but the last fill a buffer. Waits for the disk.
     fn append(&mut self, piece: &[u8]) -> Result<(), BlobError>;
 }
 
@@ -42,12 +42,13 @@ impl<S: Sink> Writer<S> {
 
     /// Takes the next bytes.
     pub(super) async fn fill(&mut self, mut bytes: &[u8]) -> Result<(), BlobError> {
+        let len = self.pool.buffer_len();
         while !bytes.is_empty() {
-            if self.filled == buffers::LEN {
+            if self.filled == len {
                 self.flush().await?;
             }
             let buffer = self.buffer.get_or_insert_with(|| self.pool.get());
-            let (now, later) = bytes.split_at(bytes.len().min(buffers::LEN - self.filled));
+            let (now, later) = bytes.split_at(bytes.len().min(len - self.filled));
             buffer[self.filled..self.filled + now.len()].copy_from_slice(now);
             self.filled += now.len();
             bytes = later;

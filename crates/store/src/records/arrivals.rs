@@ -76,8 +76,8 @@ pub(super) fn sql(engine: &Engine) -> &'static str {
              SELECT (a ->> 0)::uuid AS upload, (a ->> 1)::bigint AS number, (a ->> 2)::bigint AS size, \
                  a ->> 3 AS etag, (a ->> 4)::bigint AS now FROM jsonb_array_elements($1::jsonb) a \
          ), open AS ( \
-             SELECT id, expires_at FROM uploads WHERE id IN (SELECT upload FROM arrived) AND completed_at IS NULL \
-             ORDER BY id FOR SHARE \
+             SELECT id, expires_at FROM uploads \
+             WHERE id = ANY (ARRAY(SELECT upload FROM arrived)) AND completed_at IS NULL ORDER BY id FOR SHARE \
          ) \
          INSERT INTO upload_parts (upload, number, size, etag) \
          SELECT a.upload, a.number, a.size, a.etag FROM arrived a JOIN open ON open.id = a.upload \

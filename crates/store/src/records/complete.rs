@@ -27,13 +27,14 @@ pub enum CompleteError {
 
 impl Records {
     /// Makes an open upload the file `file`, in one transaction: it is marked as completed, and its parts are forgotten.
-    /// `expect_parts` are the number of parts that must have arrived and the sum of their lengths in bytes; nothing where
-    /// the blob store itself knows the parts. Answers the upload time of the file.
+    /// `expect_parts` are the parts that must have arrived, by number and `ETag`, in order: any other means that something
+    /// was written since they were looked at. Nothing where the blob store itself knows the parts. Answers the upload time
+    /// of the file.
     pub async fn complete_upload(
         &self,
         upload: &Upload,
         file: NewFile,
-        expect_parts: Option<(u64, u64)>,
+        expect_parts: Option<Vec<(u32, String)>>,
         now: Timestamp,
     ) -> Result<Timestamp, CompleteError> {
         let (upload, project) = (upload.id, upload.project);
@@ -46,7 +47,7 @@ pub(super) struct Completion {
     upload: FileId,
     pub(super) project: ProjectId,
     file: NewFile,
-    expect_parts: Option<(u64, u64)>,
+    expect_parts: Option<Vec<(u32, String)>>,
     now: Timestamp,
     done: oneshot::Sender<Result<Timestamp, CompleteError>>,
 }
@@ -82,17 +83,18 @@ impl Completion {
         // Waits for whoever is recording a part, or is completing the same upload.
         const CLOSE: &str =
             "UPDATE uploads SET completed_at = $2 WHERE id = $1 AND completed_at IS NULL AND expires_at > $2";
-        const COUNT: &str =
-            "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM upload_parts WHERE upload = $1";
+        const PARTS: &str = "SELECT number, etag FROM upload_parts WHERE upload = $1 ORDER BY number";
         const FORGET: &str = "DELETE FROM upload_parts WHERE upload = $1";
         transaction!(engine, tx => {
             let closed = sqlx::query(CLOSE).bind(self.upload.0).bind(self.now.0).execute(&mut *tx).await?;
             if closed.rows_affected() == 0 {
                 return Ok(Err(CompleteError::NotOpen));
             }
-            if let Some((count, bytes)) = self.expect_parts {
-                let arrived: (i64, i64) = sqlx::query_as(COUNT).bind(self.upload.0).fetch_one(&mut *tx).await?;
-                if (u64::try_from(arrived.0), u64::try_from(arrived.1)) != (Ok(count), Ok(bytes)) {
+            if let Some(expected) = &self.expect_parts {
+                let arrived: Vec<(i64, String)> =
+                    sqlx::query_as(PARTS).bind(self.upload.0).fetch_all(&mut *tx).await?;
+                let expected = expected.iter().map(|(number, etag)| (i64::from(*number), etag.as_str()));
+                if !expected.eq(arrived.iter().map(|(number, etag)| (*number, etag.as_str()))) {
                     return Ok(Err(CompleteError::PartsChanged));
                 }
             }

@@ -135,22 +135,28 @@ impl Records {
         until: Timestamp,
         progress: &[(Uuid, u64, Option<u64>)],
     ) -> Result<Vec<Uuid>, RecordsError> {
+        // `ANY` says what the joins say already, but Postgres takes what it cannot count for few and looks into the index.
         const RENEW_SQLITE: &str = "UPDATE jobs SET due_at = $2 FROM json_each($1) AS held \
              WHERE jobs.id = unhex(held.value ->> 0) AND jobs.lease = unhex(held.value ->> 1) \
              RETURNING jobs.id, payload ->> 'token'";
         const RENEW_POSTGRES: &str = "UPDATE jobs SET due_at = $2 FROM jsonb_array_elements($1::jsonb) AS held \
              WHERE jobs.id = (held ->> 0)::uuid AND jobs.lease = (held ->> 1)::uuid \
+             AND jobs.id = ANY (ARRAY(SELECT (h ->> 0)::uuid FROM jsonb_array_elements($1::jsonb) h)) \
              RETURNING jobs.id, payload ->> 'token'";
         const PROGRESS_SQLITE: &str = "UPDATE url_tasks SET status = 'progress', done = p.value ->> 1, \
              total = p.value ->> 2 FROM json_each($1) AS p \
              WHERE token = unhex(p.value ->> 0) AND status IN ('waiting', 'progress')";
         const PROGRESS_POSTGRES: &str = "UPDATE url_tasks SET status = 'progress', done = (p ->> 1)::bigint, \
              total = (p ->> 2)::bigint FROM jsonb_array_elements($1::jsonb) AS p \
-             WHERE token = (p ->> 0)::uuid AND status IN ('waiting', 'progress')";
+             WHERE token = (p ->> 0)::uuid AND status IN ('waiting', 'progress') \
+             AND token = ANY (ARRAY(SELECT (h ->> 0)::uuid FROM jsonb_array_elements($1::jsonb) h))";
         let (renew, report) = match self.engine() {
             Engine::Sqlite { .. } => (RENEW_SQLITE, PROGRESS_SQLITE),
             Engine::Postgres(_) => (RENEW_POSTGRES, PROGRESS_POSTGRES),
         };
+        if held.is_empty() {
+            return Ok(Vec::new());
+        }
         let hex = |id: &Uuid| id.simple().to_string();
         let pairs: Vec<(String, String)> = held.iter().map(|(id, lease)| (hex(id), hex(lease))).collect();
         let ours: Vec<(Uuid, Option<String>)>;

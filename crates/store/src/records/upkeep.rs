@@ -70,6 +70,9 @@ impl Records {
         for id in &ids {
             self.inner.files.forget(*id);
         }
+        if !ids.is_empty() {
+            self.inner.usage.forget();
+        }
         Ok(ids)
     }
 
@@ -131,7 +134,7 @@ impl Records {
              SELECT blob FROM uploads WHERE completed_at IS NULL AND blob IN (SELECT value FROM json_each($1))";
         const POSTGRES: &str = "SELECT blob FROM files WHERE blob IN (SELECT jsonb_array_elements_text($1::jsonb)) \
              UNION ALL SELECT blob FROM uploads \
-             WHERE completed_at IS NULL AND blob IN (SELECT jsonb_array_elements_text($1::jsonb))";
+             WHERE completed_at IS NULL AND blob = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))";
         let sql = match self.engine() {
             Engine::Sqlite { .. } => SQLITE,
             Engine::Postgres(_) => POSTGRES,

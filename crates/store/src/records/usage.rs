@@ -56,6 +56,13 @@ impl HotUsage {
         Arc::clone(projects.entry(project).or_default())
     }
 
+    /// To be called after files were removed; a count that is being made may still have them.
+    pub(super) fn forget(&self) {
+        for counted in self.0.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            counted.known().usage = None;
+        }
+    }
+
     /// To be called after new files of a project are committed.
     pub(super) fn add(&self, project: ProjectId, files: &[NewFile]) {
         let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&project).cloned();
@@ -93,8 +100,8 @@ impl Counted {
 
 impl Records {
     /// What a project keeps. Counting takes the longer the more files there are, so its result is remembered for ten times
-    /// as long as it took; what this process records meanwhile is added, while removals and what other processes record go
-    /// unseen.
+    /// as long as it took; what this process records meanwhile is added and what it removes makes it count anew, while changes made
+    /// by other processes go unseen.
     pub async fn usage(&self, project: ProjectId) -> Result<Usage, RecordsError> {
         const SQL: &str = "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM files \
              WHERE project = $1 AND removed_at IS NULL";
@@ -132,6 +139,8 @@ mod tests {
         hot.of(ProjectId(1)).remember(ONE, Duration::from_secs(3600));
         hot.add(ProjectId(1), &[]);
         assert_eq!(hot.of(ProjectId(1)).remembered(), Some(ONE));
+        hot.forget();
+        assert_eq!(hot.of(ProjectId(1)).remembered(), None);
         counted.remember(ONE, Duration::ZERO);
         assert_eq!(counted.remembered(), None, "remembered for no time");
     }

@@ -112,7 +112,7 @@ async fn an_expired_lease_is_taken_over(case: Case) {
     let project = project(&nodes[0], "p").await;
     let task = start(&nodes[0], project).await;
     let dead = claim(&nodes[0]).await;
-    let just_before = T0.plus(LEASE - Duration::from_micros(1));
+    let just_before = T0.plus(LEASE).minus(Duration::from_micros(1));
     assert_eq!(nodes[1].claim_jobs(just_before, LEASE, Ids::random().uuid(), 10).await.unwrap(), []);
     let now = T0.plus(LEASE);
     let alive = nodes[1].claim_jobs(now, LEASE, Ids::random().uuid(), 10).await.unwrap().remove(0);

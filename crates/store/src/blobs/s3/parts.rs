@@ -60,8 +60,8 @@ impl S3 {
         if count > MOST_PARTS {
             return Err(BlobError::S3(format!("presigning failed: {count} parts are more than S3 takes")));
         }
-        let config = PresigningConfig::expires_in(life)
-            .map_err(|error| BlobError::S3(format!("presigning failed: {error}")))?;
+        let config =
+            PresigningConfig::expires_in(life).map_err(|error| BlobError::S3(format!("presigning failed: {error}")))?;
         let mut urls = Vec::new();
         for number in 1..=count {
             let request = client

@@ -93,9 +93,9 @@ impl S3 {
     pub(super) async fn begin_upload(&self, object: &str) -> Result<String, BlobError> {
         let begin = self.client.create_multipart_upload().bucket(&self.bucket).key(object).content_type(CONTENT_TYPE);
         let begun = begin.send().await.map_err(|error| tell("beginning an upload in parts", &error))?;
-        begun.upload_id.ok_or_else(|| {
-            BlobError::S3("beginning an upload in parts failed: the server gave no id for it".into())
-        })
+        begun
+            .upload_id
+            .ok_or_else(|| BlobError::S3("beginning an upload in parts failed: the server gave no id for it".into()))
     }
 
     async fn put_in_parts(&self, object: &str, draft: &OnDisk) -> Result<(), BlobError> {
