@@ -130,9 +130,7 @@ async fn upload(
             return None;
         }
         let piece = pieces[at].to_vec();
-        let (status, text) = client
-            .send(|http, base| http.put(urls[at].replace(&old, base)).body(piece.clone()))
-            .await;
+        let (status, text) = client.send(|http, base| http.put(urls[at].replace(&old, base)).body(piece.clone())).await;
         assert_eq!(status, 200, "part {at} of {id}: {text}");
         sent.fetch_add(1, Ordering::SeqCst);
     }

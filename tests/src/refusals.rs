@@ -110,13 +110,10 @@ fn base(fields: &[(&str, &str)]) -> Ask {
 }
 
 fn start(fields: &[(&str, &str)]) -> Ask {
-    let defaults = [
-        ("UPLOADCARE_PUB_KEY", "demopublickey"),
-        ("filename", "a"),
-        ("content_type", "a/b"),
-        ("size", "20000000"),
-    ];
-    let left: Vec<_> = defaults.into_iter().filter(|(name, _)| !fields.iter().any(|(other, _)| name == other)).collect();
+    let defaults =
+        [("UPLOADCARE_PUB_KEY", "demopublickey"), ("filename", "a"), ("content_type", "a/b"), ("size", "20000000")];
+    let left: Vec<_> =
+        defaults.into_iter().filter(|(name, _)| !fields.iter().any(|(other, _)| name == other)).collect();
     post("/multipart/start/", &[fields, &left[..]].concat())
 }
 
@@ -236,7 +233,8 @@ fn like(text: &str, pattern: &str) -> bool {
     let Some(mut rest) = text.strip_prefix(pieces.next().unwrap()) else { return false };
     let pieces: Vec<&str> = pieces.collect();
     for piece in &pieces {
-        let Some(at) = rest.rfind(piece).filter(|_| !piece.is_empty()).or(piece.is_empty().then_some(rest.len())) else {
+        let Some(at) = rest.rfind(piece).filter(|_| !piece.is_empty()).or(piece.is_empty().then_some(rest.len()))
+        else {
             return false;
         };
         rest = &rest[at + piece.len()..];
@@ -253,7 +251,11 @@ fn raised() -> BTreeSet<String> {
 fn signature(expire: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(b"secret").unwrap();
     mac.update(expire.as_bytes());
-    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    mac.finalize().into_bytes().iter().flat_map(|byte| [byte >> 4, byte & 15]).map(digit).collect()
+}
+
+fn digit(value: u8) -> char {
+    char::from_digit(value.into(), 16).unwrap()
 }
 
 fn base64(bytes: &[u8]) -> String {
@@ -351,7 +353,8 @@ async fn every_refusal_in_every_form() {
     .await;
     let server = broken.serve(&[]).await;
     let mut book = Book { server: &server, seen };
-    book.fails("DownloadFileInternalServerError", "Internal server error.", "demopublickey", &format!("{origin}/x")).await;
+    book.fails("DownloadFileInternalServerError", "Internal server error.", "demopublickey", &format!("{origin}/x"))
+        .await;
     // A worker that dies over its task.
     let (_, begun, _) = from_url("demopublickey", &format!("{origin}/slow")).send(&server, "", "*/*").await;
     let token = serde_json::from_str::<Value>(&begun).unwrap()["token"].as_str().unwrap().to_owned();
@@ -364,7 +367,10 @@ async fn every_refusal_in_every_form() {
     server.kill().await;
     let server = broken.serve(&[]).await;
     let told = outcome(&server, &token).await;
-    assert_eq!(told, json!({"status": "error", "error": "download task failed.", "error_code": "DownloadFileTaskFailedError"}));
+    assert_eq!(
+        told,
+        json!({"status": "error", "error": "download task failed.", "error_code": "DownloadFileTaskFailedError"})
+    );
     seen.insert("DownloadFileTaskFailedError".to_owned());
 
     let in_process = ["DownloadFileNotFoundError", "URLRedirectsLimitExceededError"];
@@ -376,7 +382,12 @@ async fn every_refusal_in_every_form() {
 async fn requests(book: &mut Book<'_>) {
     book.refuses("ProjectPublicKeyRequiredError", "UPLOADCARE_PUB_KEY is required.", base(&[])).await;
     book.refuses("ProjectPublicKeyRequiredError", "pub_key is required.", get("/info/")).await;
-    book.refuses("ProjectPublicKeyInvalidError", "UPLOADCARE_PUB_KEY is invalid.", base(&[("UPLOADCARE_PUB_KEY", "x")])).await;
+    book.refuses(
+        "ProjectPublicKeyInvalidError",
+        "UPLOADCARE_PUB_KEY is invalid.",
+        base(&[("UPLOADCARE_PUB_KEY", "x")]),
+    )
+    .await;
     book.refuses("ProjectPublicKeyInvalidError", "pub_key is invalid.", get("/group/info/?pub_key=x")).await;
     for (key, code, text) in [
         ("blocked", "AccountBlockedError", "Account has been blocked."),
@@ -451,7 +462,11 @@ async fn metadata(book: &mut Book<'_>) {
         ]
     };
     for (fields, code, text) in [
-        (&[("metadata[a]", "1"), ("metadata[a]", "2")][..], "KeyDuplicated", "File's metadata key `a` has a duplicate."),
+        (
+            &[("metadata[a]", "1"), ("metadata[a]", "2")][..],
+            "KeyDuplicated",
+            "File's metadata key `a` has a duplicate.",
+        ),
         (&[("metadata[]", "1")], "KeyEmpty", "File's metadata key can not be empty."),
         (
             &[("metadata[a b]", "1")],
@@ -658,12 +673,7 @@ async fn downloads(book: &mut Book<'_>, origin: &str) {
         ("/short", "demopublickey", "HTTPNetwork", "HTTP network error: %"),
         ("/loop", "demopublickey", "HTTPURLValidation", "HTTP URL validation error: Too many redirects."),
         ("/large", "tiny", "SizeLimitExceeded", "Downloaded file is too big: 2000 > 1000."),
-        (
-            "/x",
-            "images",
-            "ValidationFailed",
-            "File validation error: Uploading of these file types is not allowed.",
-        ),
+        ("/x", "images", "ValidationFailed", "File validation error: Uploading of these file types is not allowed."),
         (
             "/slow",
             "demopublickey",

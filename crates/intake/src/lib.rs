@@ -92,7 +92,7 @@ impl From<RecordsError> for IntakeError {
     fn from(error: RecordsError) -> Self {
         match error {
             RecordsError::NoSpace => Self::NoSpace,
-            other => Self::Records(other),
+            other @ RecordsError::Database(_) => Self::Records(other),
         }
     }
 }
@@ -195,11 +195,7 @@ impl Intake {
     }
 
     /// Whether a project takes all of what was received: types, scripts, viruses.
-    pub async fn check_all(
-        &self,
-        project: &Project,
-        uploads: &[(Received, Description)],
-    ) -> Result<(), IntakeError> {
+    pub async fn check_all(&self, project: &Project, uploads: &[(Received, Description)]) -> Result<(), IntakeError> {
         for (received, description) in uploads {
             self.check(project, received, description.declared_type.as_deref()).await?;
         }

@@ -99,13 +99,20 @@ mod tests {
         assert_eq!(run(script, b"EICAR test").unwrap().unwrap(), "Win.Test.EICAR_HDB-1");
         assert_eq!(run("exit 1", &vec![b'x'; 1 << 20]).unwrap().unwrap(), "unknown");
         assert!(run("exit 2", b"x").is_err());
-        assert!(scan(&ScanOptions { command: vec!["/nowhere".into()], concurrency: 1, timeout: Duration::ZERO }, &mut &b""[..]).is_err());
+        assert!(
+            scan(
+                &ScanOptions { command: vec!["/nowhere".into()], concurrency: 1, timeout: Duration::ZERO },
+                &mut &b""[..]
+            )
+            .is_err()
+        );
     }
 
     #[test]
     fn a_program_that_hangs_is_ended() {
         let command = ["sleep", "600"].map(str::to_owned).to_vec();
-        let error = scan(&ScanOptions { command, concurrency: 1, timeout: Duration::from_millis(50) }, &mut &b"x"[..]).unwrap_err();
+        let error = scan(&ScanOptions { command, concurrency: 1, timeout: Duration::from_millis(50) }, &mut &b"x"[..])
+            .unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

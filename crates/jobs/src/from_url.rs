@@ -125,6 +125,7 @@ fn name(asked: Option<&str>, disposition: Option<&[u8]>, url: &Url) -> FileName 
     FileName::new(&last)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
 fn of_fetch(failure: FetchError) -> Refusal {
     let in_a_clause = |refusal: &Refusal| refusal.to_string().trim_end_matches('.').to_owned();
     match failure {
@@ -151,7 +152,9 @@ fn of_intake(failure: IntakeError) -> Refusal {
     error!(error = %failure, "a fetched file could not be kept");
     match failure {
         // What was written a moment ago is gone: somebody has emptied the folder of temporary files.
-        IntakeError::Blobs(BlobError::Io(error)) if error.kind() == ErrorKind::NotFound => Refusal::DownloadFileNotFound,
+        IntakeError::Blobs(BlobError::Io(error)) if error.kind() == ErrorKind::NotFound => {
+            Refusal::DownloadFileNotFound
+        }
         _ => Refusal::DownloadFileInternalServer,
     }
 }

@@ -116,7 +116,7 @@ impl Runner {
                 return Ok(count);
             }
             for claim in claims {
-                run(self.tools.clone(), self.options.attempts, claim, Progress::default()).await;
+                Box::pin(run(self.tools.clone(), self.options.attempts, claim, Progress::default())).await;
                 count += 1;
             }
         }

@@ -85,7 +85,17 @@ mod tests {
 
     #[test]
     fn what_names_no_file() {
-        for text in ["", "nope", "https://ucarecdn.com", "https://ucarecdn.com/", "{}~2/nth/0/", "{}/a/b", "{} ", "{}x", "://x/{}/"] {
+        for text in [
+            "",
+            "nope",
+            "https://ucarecdn.com",
+            "https://ucarecdn.com/",
+            "{}~2/nth/0/",
+            "{}/a/b",
+            "{} ",
+            "{}x",
+            "://x/{}/",
+        ] {
             assert_eq!(text.replace("{}", ID).parse::<FileRef>(), Err(NotAnId), "{text}");
         }
     }

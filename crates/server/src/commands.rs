@@ -105,9 +105,9 @@ fn run(line: Line) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
-            Command::Serve(Serve { no_worker: true, .. }) => serve(config, Role::Serve).await,
-            Command::Serve(_) => serve(config, Role::ServeAndWork).await,
-            Command::Work => serve(config, Role::Work).await,
+            Command::Serve(Serve { no_worker: true, .. }) => Box::pin(serve(config, Role::Serve)).await,
+            Command::Serve(_) => Box::pin(serve(config, Role::ServeAndWork)).await,
+            Command::Work => Box::pin(serve(config, Role::Work)).await,
             Command::Migrate => migrate(&config).await,
             Command::Janitor { dry_run } => janitor(&config, dry_run).await,
             Command::Project { action } => project::run(&config, action).await,

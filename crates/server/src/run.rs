@@ -140,10 +140,7 @@ pub async fn start(config: Config, role: Role, clock: Clock, ids: Ids) -> anyhow
         Vec::new()
     } else {
         let drain = config.server.drain_timeout;
-        vec![
-            tokio::spawn(janitor.clone().work(stop.clone())),
-            tokio::spawn(runner.clone().work(stop.clone(), drain)),
-        ]
+        vec![tokio::spawn(janitor.clone().work(stop.clone())), tokio::spawn(runner.clone().work(stop.clone(), drain))]
     };
     // Never from the seed of a test: whoever knows the seed could sign.
     let secret = records.secret("part_urls", &Ids::random().hex(64)).await?;

@@ -37,7 +37,10 @@ async fn serve(mut wire: TcpStream, base: String) {
         "/to/photo" => answer("302 Found\r\nlocation: /photo.png", b""),
         "/loop" => answer(&format!("302 Found\r\nlocation: {base}/loop"), b""),
         "/to/private" => answer("302 Found\r\nlocation: http://10.1.2.3/", b""),
-        "/evil.svg" => answer("200 OK\r\ncontent-type: image/svg+xml", b"<svg xmlns=\"http://www.w3.org/2000/svg\"><script/></svg>"),
+        "/evil.svg" => answer(
+            "200 OK\r\ncontent-type: image/svg+xml",
+            b"<svg xmlns=\"http://www.w3.org/2000/svg\"><script/></svg>",
+        ),
         "/404" => answer("404 Not Found", text),
         "/503" => answer("503 Unavailable", text),
         "/204" => answer("204 No Content", b""),
@@ -89,19 +92,19 @@ fn error(status: &Value) -> (&str, &str) {
 async fn a_url_becomes_a_file() {
     let (server, origin) = (Server::with("", &[ALLOW]).await, Origin::start().await);
     let fields = [("store", "1"), ("metadata[k]", "v")];
-    let status = server.from_url(&origin.url("/photo.png"), &fields).await;
+    let status = server.fetch_url(&origin.url("/photo.png"), &fields).await;
     assert_eq!((&status["status"], &status["is_image"]), (&"success".into(), &true.into()));
     assert_eq!((&status["is_stored"], &status["metadata"]["k"]), (&true.into(), &"v".into()));
     assert_eq!((&status["filename"], &status["mime_type"]), (&"photo.png".into(), &"image/png".into()));
-    let text = server.get(&format!("/from_url/status/?token=x&jsonerrors=1")).send().await.unwrap();
+    let text = server.get("/from_url/status/?token=x&jsonerrors=1").send().await.unwrap();
     assert_eq!(json(text).await, value!({"status": "unknown"}));
     let id = status["uuid"].as_str().unwrap();
     assert_eq!(server.get(&format!("/{id}/")).send().await.unwrap().bytes().await.unwrap(), PNG);
     // Without a word about it nothing is stored; the type is passed through, the name has no extension of its own.
-    let page = server.from_url(&origin.url("/2250/2250"), &[]).await;
+    let page = server.fetch_url(&origin.url("/2250/2250"), &[]).await;
     assert_eq!((&page["is_stored"], &page["filename"]), (&false.into(), &"2250".into()));
     assert_eq!(page["mime_type"], "text/html; charset=UTF-8");
-    let large = server.from_url(&origin.url("/large"), &[]).await;
+    let large = server.fetch_url(&origin.url("/large"), &[]).await;
     let id = large["uuid"].as_str().unwrap();
     assert!(server.get(&format!("/{id}/")).send().await.unwrap().bytes().await.unwrap() == bytes(1, 3_000_000));
 }
@@ -116,7 +119,7 @@ async fn names_come_from_the_request_then_the_origin_then_the_path() {
         ("/a%20b%2Fc.txt?x=/d", vec![], "c.txt"),
         ("/", vec![], "original"),
     ] {
-        let status = server.from_url(&origin.url(path), &fields).await;
+        let status = server.fetch_url(&origin.url(path), &fields).await;
         assert_eq!(status["original_filename"], name, "{path} {status}");
     }
 }
@@ -125,7 +128,9 @@ async fn names_come_from_the_request_then_the_origin_then_the_path() {
 async fn everything_may_stand_in_the_query() {
     let (server, origin) = (Server::with("", &[ALLOW]).await, Origin::start().await);
     let source: String = form_urlencoded::byte_serialize(origin.url("/photo.png").as_bytes()).collect();
-    let query = format!("/from_url/?jsonerrors=1&pub_key=demopublickey&source_url={source}&store=auto&metadata[a]=b&source=url");
+    let query = format!(
+        "/from_url/?jsonerrors=1&pub_key=demopublickey&source_url={source}&store=auto&metadata[a]=b&source=url"
+    );
     let begun = json(server.http.post(server.url(&query)).send().await.unwrap()).await;
     let token = begun["token"].as_str().unwrap();
     assert_eq!(server.status(token).await, value!({"status": "waiting"}));
@@ -145,7 +150,7 @@ async fn everything_may_stand_in_the_query() {
 async fn the_same_url_can_give_the_same_file() {
     let (server, origin) = (Server::with("", &[ALLOW]).await, Origin::start().await);
     let url = origin.url("/photo.png");
-    let first = server.from_url(&url, &[("check_URL_duplicates", "1")]).await;
+    let first = server.fetch_url(&url, &[("check_URL_duplicates", "1")]).await;
     let ask = async |fields: &[(&str, &str)]| {
         let mut all = vec![("pub_key", "demopublickey"), ("source_url", url.as_str())];
         all.extend_from_slice(fields);
@@ -156,7 +161,8 @@ async fn the_same_url_can_give_the_same_file() {
     assert_eq!(origin.asked.load(Ordering::SeqCst), 1);
     assert_eq!(ask(&[]).await["type"], "token");
     server.runner().drain().await.unwrap();
-    let unsaved = server.from_url(&origin.url("/other"), &[("check_URL_duplicates", "1"), ("save_URL_duplicates", "0")]).await;
+    let unsaved =
+        server.fetch_url(&origin.url("/other"), &[("check_URL_duplicates", "1"), ("save_URL_duplicates", "0")]).await;
     assert_eq!(unsaved["status"], "success");
     let other = [("pub_key", "demopublickey"), ("source_url", &origin.url("/other")), ("check_URL_duplicates", "1")];
     assert_eq!(json(server.post("/from_url/", &other).await).await["type"], "token");
@@ -196,7 +202,7 @@ async fn every_way_in_which_an_origin_fails() {
             "Failed to download the file within the allotted time limit of 2 seconds.",
         ),
     ] {
-        let status = server.from_url(&url, &[]).await;
+        let status = server.fetch_url(&url, &[]).await;
         assert_eq!(error(&status), (code, text), "{url}");
         assert_eq!(status.as_object().unwrap().len(), 3);
     }
@@ -207,7 +213,7 @@ async fn every_way_in_which_an_origin_fails() {
         (origin.url("/endless"), "DownloadFileSizeLimitExceededError", "Downloaded file is too big: "),
         (origin.url("/evil.svg"), "DownloadFileValidationFailedError", "File validation error: SVG contains malicious"),
     ] {
-        let status = server.from_url(&url, &[]).await;
+        let status = server.fetch_url(&url, &[]).await;
         let (seen, text) = error(&status);
         assert!(seen == code && text.starts_with(beginning), "{url}: {status}");
     }

@@ -23,19 +23,18 @@ async fn files_are_named_in_every_way() {
     let two = server.file("two.txt", b"two", "text/plain").await;
     let with_operations = format!("{one}/-/resize/x800/-/grayscale/");
     let by_url = format!("https://ucarecdn.com/{two}/-/preview/photo.jpg");
-    let fields = [("files[10]", two.as_str()), ("files[2]", &with_operations), ("files[0]", &by_url), ("files[3]", &one)];
+    let fields =
+        [("files[10]", two.as_str()), ("files[2]", &with_operations), ("files[0]", &by_url), ("files[3]", &one)];
     let group = json(create(&server, &fields).await).await;
     let id = group["id"].as_str().unwrap().to_owned();
     assert!(id.ends_with("~4") && group["files_count"] == 4, "{group}");
-    let seen: Vec<(&str, &str)> = group["files"].as_array().unwrap().iter()
+    let seen: Vec<(&str, &str)> = group["files"]
+        .as_array()
+        .unwrap()
+        .iter()
         .map(|file| (file["uuid"].as_str().unwrap(), file["default_effects"].as_str().unwrap()))
         .collect();
-    let expected = [
-        (two.as_str(), "preview/"),
-        (&one, "resize/x800/-/grayscale/"),
-        (&one, ""),
-        (&two, ""),
-    ];
+    let expected = [(two.as_str(), "preview/"), (&one, "resize/x800/-/grayscale/"), (&one, ""), (&two, "")];
     assert_eq!(seen, expected, "ordered by number, the same file may come twice");
     assert_eq!(group["cdn_url"], format!("{}/{id}/", server.base));
     assert_eq!(group["url"], format!("{}/groups/{id}/", server.base));

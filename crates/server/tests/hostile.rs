@@ -1,5 +1,4 @@
 //! Bodies that no client sends: whatever is done to a good form, there is an answer, and never one of ours that says 500.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
 
@@ -70,7 +69,8 @@ fn whatever_is_done_to_a_form() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let server = runtime.block_on(Server::start());
     let mut runner = TestRunner::new(Config { cases: 400, failure_persistence: None, ..Config::default() });
-    let paths = prop::sample::select(vec!["/base/", "/multipart/start/", "/from_url/", "/group/", "/multipart/complete/"]);
+    let paths =
+        prop::sample::select(vec!["/base/", "/multipart/start/", "/from_url/", "/group/", "/multipart/complete/"]);
     let outcome = runner.run(&(paths, prop::collection::vec(harm(), 0..4)), |(path, harms)| {
         let body = done_to(GOOD.as_bytes().to_vec(), &harms);
         let request = server.http.post(server.url(&format!("{path}?jsonerrors=1")));

@@ -71,11 +71,8 @@ async fn the_last_whole_repetition_of_a_part_counts() {
     // Cut off in the middle: on disk the part counts as missing, because its place has been written to; S3 keeps the old one.
     let url = reqwest::Url::parse(&urls[1]).unwrap();
     let mut wire = tokio::net::TcpStream::connect(url.socket_addrs(|| None).unwrap()[0]).await.unwrap();
-    let head = format!(
-        "PUT {}?{} HTTP/1.1\r\nhost: x\r\ncontent-length: {PART}\r\n\r\n",
-        url.path(),
-        url.query().unwrap()
-    );
+    let head =
+        format!("PUT {}?{} HTTP/1.1\r\nhost: x\r\ncontent-length: {PART}\r\n\r\n", url.path(), url.query().unwrap());
     wire.write_all(head.as_bytes()).await.unwrap();
     wire.write_all(&bytes(4, 3_000_000)).await.unwrap();
     wire.flush().await.unwrap();

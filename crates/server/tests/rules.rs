@@ -1,5 +1,4 @@
 //! Rules of projects on every endpoint that takes uploads: states, limits, throttling, SVG checks, viruses.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
 
@@ -61,8 +60,7 @@ async fn used_up_quotas_refuse_uploads() {
 
 #[tokio::test]
 async fn throttled_requests_are_told_when_to_come_back() {
-    let server =
-        Server::with("", &[("STOWAGE_THROTTLE__PER_KEY", "60"), ("STOWAGE_THROTTLE__BURST", "3")]).await;
+    let server = Server::with("", &[("STOWAGE_THROTTLE__PER_KEY", "60"), ("STOWAGE_THROTTLE__BURST", "3")]).await;
     let ask = |query: &str| server.get(&format!("/info/?pub_key=demopublickey&file_id=nope{query}")).send();
     for _ in 0..3 {
         assert_eq!(ask("").await.unwrap().status(), 400);
@@ -78,8 +76,7 @@ async fn throttled_requests_are_told_when_to_come_back() {
     assert_eq!(ask("").await.unwrap().status(), 400);
     assert_eq!(ask("").await.unwrap().status(), 429);
 
-    let server =
-        Server::with("", &[("STOWAGE_THROTTLE__PER_ADDRESS", "60"), ("STOWAGE_THROTTLE__BURST", "2")]).await;
+    let server = Server::with("", &[("STOWAGE_THROTTLE__PER_ADDRESS", "60"), ("STOWAGE_THROTTLE__BURST", "2")]).await;
     let statuses = futures_util::future::join_all((0..4).map(|_| server.get("/from_url/status/?token=x").send())).await;
     assert_eq!(statuses.into_iter().filter(|answer| answer.as_ref().unwrap().status() == 429).count(), 2);
 }
@@ -112,7 +109,8 @@ async fn a_program_looks_for_viruses() {
     let server = Server::with(&format!("[scan]\ncommand = [\"sh\", \"-c\", \"{script}\"]\n"), &[]).await;
     let clean = server.upload(&[], &[("file", "a", b"clean", "text/plain")]).await;
     assert_eq!(clean.status(), 200);
-    let infected = server.upload(&[], &[("one", "a", b"clean", "text/plain"), ("two", "b", b"EICAR", "text/plain")]).await;
+    let infected =
+        server.upload(&[], &[("one", "a", b"clean", "text/plain"), ("two", "b", b"EICAR", "text/plain")]).await;
     assert_eq!(refusal(infected).await, (400, "The file is infected by Win.Test.EICAR_HDB-1 virus.".into()));
     let broken = Server::with("[scan]\ncommand = [\"/nowhere/scan\"]\n", &[]).await;
     let failed = broken.upload(&[], &[("file", "a", b"x", "text/plain")]).await;

@@ -75,7 +75,11 @@ async fn every_refusal_of_tokens() {
     for (authorization, status, text) in [
         ("Basic eA==".to_owned(), 401, "Invalid Authorization header format."),
         ("Bearer nonsense".to_owned(), 401, "Invalid token. Reason: unreadable or not a JWT"),
-        (format!("Bearer {}", token("stranger", &claims(&json!({})))), 401, "Invalid token. Reason: signature does not match"),
+        (
+            format!("Bearer {}", token("stranger", &claims(&json!({})))),
+            401,
+            "Invalid token. Reason: signature does not match",
+        ),
         (bearer(&json!({"iat": now})), 401, "Invalid token. Reason: `exp` is required"),
         (
             bearer(&claims(&json!({"scope": ["base"]}))),
@@ -83,11 +87,7 @@ async fn every_refusal_of_tokens() {
             "Invalid token. Reason: uc.restrictions.scope items must start with `/`",
         ),
         (bearer(&json!({"iat": now - 7200, "exp": now - 31})), 401, "Expired token."),
-        (
-            bearer(&claims(&json!({"scope": ["/group/"]}))),
-            403,
-            "`uc.restrictions.scope` does not allow this endpoint.",
-        ),
+        (bearer(&claims(&json!({"scope": ["/group/"]}))), 403, "`uc.restrictions.scope` does not allow this endpoint."),
     ] {
         assert_eq!(refusal(upload(&server, &authorization, &[KEY]).await).await, (status, text.into()));
     }

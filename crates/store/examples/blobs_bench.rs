@@ -248,7 +248,7 @@ async fn main() {
     let only = std::env::args().nth(3);
     let wanted = |name: &str| only.as_ref().is_none_or(|only| name.contains(only.as_str()));
     if wanted("presigning") {
-        presigning(Path::new(&folder)).await;
+        Box::pin(presigning(Path::new(&folder))).await;
     }
     for durability in [Durability::Full, Durability::Relaxed] {
         let root = Path::new(&folder).join(format!("{durability:?}"));

@@ -11,12 +11,8 @@ use stowage_model::{FileId, Metadata, Project, Refusal, Tags};
 use super::{Call, Endpoint};
 use crate::{State, errors};
 
-const ENDPOINT: Endpoint = Endpoint {
-    methods: "POST, OPTIONS",
-    serves: "POST, OPTIONS",
-    key: "UPLOADCARE_PUB_KEY",
-    takes_files: true,
-};
+const ENDPOINT: Endpoint =
+    Endpoint { methods: "POST, OPTIONS", serves: "POST, OPTIONS", key: "UPLOADCARE_PUB_KEY", takes_files: true };
 
 pub(super) async fn handle(Shared(state): Shared<State>, request: Request<Body>) -> Response<Body> {
     match Call::open(&state, &ENDPOINT, request).await {

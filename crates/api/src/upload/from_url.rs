@@ -11,12 +11,8 @@ use uuid::Uuid;
 use super::{Call, Endpoint};
 use crate::{State, errors};
 
-const START: Endpoint = Endpoint {
-    methods: "OPTIONS, GET, POST",
-    serves: "OPTIONS, GET, POST",
-    key: "pub_key",
-    takes_files: false,
-};
+const START: Endpoint =
+    Endpoint { methods: "OPTIONS, GET, POST", serves: "OPTIONS, GET, POST", key: "pub_key", takes_files: false };
 const STATUS: Endpoint = Endpoint {
     methods: "GET, POST, HEAD, OPTIONS",
     serves: "GET, POST, HEAD, OPTIONS",

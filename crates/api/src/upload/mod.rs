@@ -197,6 +197,7 @@ impl<'s> Call<'s> {
         work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
     ) -> Result<T, Refusal> {
         let (records, token) = (self.state.records.clone(), self.token.clone());
+        let work = Box::pin(work);
         let counted = async move {
             let Some(Token { key, operations: Some(limit), expires }) = token else { return work.await };
             if !records.spend_token(&key, limit, expires).await.map_err(errors::of_records)? {

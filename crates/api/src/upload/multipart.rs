@@ -12,12 +12,8 @@ use stowage_views::upload::FileInfo;
 use super::{Call, Endpoint};
 use crate::{State, access, errors, origin};
 
-const ENDPOINT: Endpoint = Endpoint {
-    methods: "POST, OPTIONS",
-    serves: "POST, OPTIONS",
-    key: "UPLOADCARE_PUB_KEY",
-    takes_files: false,
-};
+const ENDPOINT: Endpoint =
+    Endpoint { methods: "POST, OPTIONS", serves: "POST, OPTIONS", key: "UPLOADCARE_PUB_KEY", takes_files: false };
 
 #[derive(Serialize)]
 struct Started {

@@ -80,18 +80,18 @@ pub(super) async fn handle(Shared(state): Shared<State>, request: Request<Body>)
         Method::OPTIONS => Response::new(Body::empty()),
         Method::PUT => {
             let query = Fields::of_query(parts.uri.query().unwrap_or_default());
-            let verified = id.parse().ok().and_then(|id: FileId| {
-                Some((id, state.part_urls.verify(id, &query, state.clock.now().seconds())?))
-            });
+            let verified = id
+                .parse()
+                .ok()
+                .and_then(|id: FileId| Some((id, state.part_urls.verify(id, &query, state.clock.now().seconds())?)));
             let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
             let announced = announced.and_then(|text| text.parse().ok());
             let waits = parts.headers.contains_key(header::EXPECT);
-            match verified {
-                Some((id, number)) => take(&state, id, number, announced, waits, body).await,
-                None => {
-                    drain(waits, body).await;
-                    text(StatusCode::FORBIDDEN, "Request has expired.")
-                }
+            if let Some((id, number)) = verified {
+                take(&state, id, number, announced, waits, body).await
+            } else {
+                drain(waits, body).await;
+                text(StatusCode::FORBIDDEN, "Request has expired.")
             }
         }
         method => {

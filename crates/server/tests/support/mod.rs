@@ -41,7 +41,8 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         let config = config(&folder, file, environment).await;
         let clock = Clock::manual(START);
-        let running = stowage::start(config.clone(), Role::Serve, clock.clone(), Ids::seeded(1)).await.unwrap();
+        let running =
+            Box::pin(stowage::start(config.clone(), Role::Serve, clock.clone(), Ids::seeded(1))).await.unwrap();
         let base = format!("http://{}", running.address().unwrap());
         Self { running, config, clock, base, http: Client::new(), folder }
     }
@@ -50,7 +51,8 @@ impl Server {
     pub async fn restart(self) -> Self {
         let Self { running, config, clock, http, folder, .. } = self;
         running.stop().await;
-        let running = stowage::start(config.clone(), Role::Serve, clock.clone(), Ids::seeded(2)).await.unwrap();
+        let running =
+            Box::pin(stowage::start(config.clone(), Role::Serve, clock.clone(), Ids::seeded(2))).await.unwrap();
         let base = format!("http://{}", running.address().unwrap());
         Self { running, config, clock, base, http, folder }
     }
@@ -208,7 +210,7 @@ impl Server {
     }
 
     /// Uploads a URL with these fields, works until it is done, and answers its last status.
-    pub async fn from_url(&self, url: &str, fields: &[(&str, &str)]) -> Value {
+    pub async fn fetch_url(&self, url: &str, fields: &[(&str, &str)]) -> Value {
         let mut all = vec![("pub_key", "demopublickey"), ("source_url", url)];
         all.extend_from_slice(fields);
         let answer = json(self.post("/from_url/", &all).await).await;

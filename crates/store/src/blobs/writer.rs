@@ -107,3 +107,93 @@ impl<S: Sink> Writer<S> {
 pub(super) fn failed_before() -> BlobError {
     BlobError::Io(io::Error::new(io::ErrorKind::BrokenPipe, "an earlier write of this draft failed"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::sync::Mutex;
+    use std::sync::mpsc::{Receiver, channel};
+    use std::task::Poll;
+
+    use super::super::os::ALIGN;
+    use super::super::turns::{Turn, Turns};
+    use super::*;
+
+    const PLACE: (uuid::Uuid, u32) = (uuid::Uuid::nil(), 1);
+
+    /// Writes only when it is told to, and has a turn.
+    struct Slow {
+        pieces: Arc<Mutex<Vec<Vec<u8>>>>,
+        go: Receiver<Result<(), BlobError>>,
+        _turn: Turn,
+    }
+
+    impl Sink for Slow {
+        fn append(&mut self, piece: &[u8]) -> Result<(), BlobError> {
+            self.go.recv().unwrap()?;
+            self.pieces.lock().unwrap().push(piece.to_vec());
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn pieces_fill_buffers_and_come_in_order() {
+        let (turns, pieces) = (Arc::new(Turns::default()), Arc::new(Mutex::new(Vec::new())));
+        let (tell, go) = channel();
+        let slow = Slow { pieces: Arc::clone(&pieces), go, _turn: Turns::take(&turns, PLACE).await };
+        let mut writer = Writer::new(Pool::new(ALIGN, 2), slow);
+        let bytes: Vec<u8> = (0..=255).cycle().take(2 * ALIGN + 100).collect();
+        for _ in 0..3 {
+            tell.send(Ok(())).unwrap();
+        }
+        for piece in bytes.chunks(999) {
+            writer.fill(piece).await.unwrap();
+        }
+        writer.finish(|_| Ok(())).await.unwrap();
+        let pieces = pieces.lock().unwrap();
+        assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), [ALIGN, ALIGN, 100]);
+        assert_eq!(pieces.concat(), bytes);
+    }
+
+    #[tokio::test]
+    async fn whoever_gives_up_keeps_the_turn_until_nothing_is_written_any_more() {
+        for finishing in [false, true] {
+            let (turns, pieces) = (Arc::new(Turns::default()), Arc::new(Mutex::new(Vec::new())));
+            let (tell, go) = channel();
+            let slow = Slow { pieces: Arc::clone(&pieces), go, _turn: Turns::take(&turns, PLACE).await };
+            let mut writer = Writer::new(Pool::new(ALIGN, 2), slow);
+            if finishing {
+                writer.fill(&[1; ALIGN]).await.unwrap();
+                let mut finish = Box::pin(writer.finish(|_| Ok(())));
+                assert!(poll_fn(|cx| Poll::Ready(finish.as_mut().poll(cx).is_pending())).await);
+                drop(finish);
+            } else {
+                writer.fill(&[1; ALIGN + 1]).await.unwrap();
+                drop(writer);
+            }
+            let mut next = pin!(Turns::take(&turns, PLACE));
+            assert!(poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx).is_pending())).await);
+            assert!(pieces.lock().unwrap().is_empty());
+            tell.send(Ok(())).unwrap();
+            next.await;
+            assert_eq!(*pieces.lock().unwrap(), [[1; ALIGN]]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_the_end() {
+        let (turns, pieces) = (Arc::new(Turns::default()), Arc::new(Mutex::new(Vec::new())));
+        let (tell, go) = channel();
+        let slow = Slow { pieces: Arc::clone(&pieces), go, _turn: Turns::take(&turns, PLACE).await };
+        let mut writer = Writer::new(Pool::new(ALIGN, 2), slow);
+        tell.send(Err(BlobError::NoSpace)).unwrap();
+        writer.fill(&[1; 2 * ALIGN]).await.unwrap();
+        assert!(matches!(writer.fill(&[1]).await, Err(BlobError::NoSpace)));
+        // Nothing is written any more, so that others need not wait for this one to be dropped.
+        drop(Turns::take(&turns, PLACE).await);
+        assert!(writer.fill(&[1; ALIGN + 1]).await.is_err());
+        assert!(writer.finish(|_| Ok(())).await.is_err());
+        assert!(pieces.lock().unwrap().is_empty());
+    }
+}

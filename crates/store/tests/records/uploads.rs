@@ -50,8 +50,8 @@ fn parts<const N: usize>(expected: [(u32, &str); N]) -> Vec<(u32, String)> {
 }
 
 /// What [`arrived`] leaves.
-fn whole() -> Option<Vec<(u32, String)>> {
-    Some(parts([(1, "etag"), (2, "etag")]))
+fn whole() -> Vec<(u32, String)> {
+    parts([(1, "etag"), (2, "etag")])
 }
 
 async fn an_upload_goes_from_start_to_file(case: Case) {
@@ -80,7 +80,7 @@ async fn an_upload_goes_from_start_to_file(case: Case) {
     assert!(!records.put_part(upload.id, 1, 5, "late", T0).await.unwrap());
     assert!(!records.begin_part(upload.id, 1, T0).await.unwrap());
     assert!(!records.discard_upload(upload.id, T0).await.unwrap());
-    let again = records.complete_upload(&upload, file_of(&upload), whole(), T0).await;
+    let again = records.complete_upload(&upload, file_of(&upload), Some(whole()), T0).await;
     assert!(matches!(again, Err(CompleteError::NotOpen)), "{again:?}");
     assert_eq!(records.upload_parts(upload.id).await.unwrap(), []);
     assert!(records.file(upload.id).await.unwrap().is_some());
@@ -117,12 +117,12 @@ async fn parts_must_be_those_that_were_looked_at(case: Case) {
     // Written once more, with as many bytes as before.
     assert!(records.begin_part(upload.id, 1, T0).await.unwrap());
     assert!(records.put_part(upload.id, 1, 5, "again", T0).await.unwrap());
-    let outcome = records.complete_upload(&upload, file_of(&upload), whole(), T0).await;
+    let outcome = records.complete_upload(&upload, file_of(&upload), Some(whole()), T0).await;
     assert!(matches!(outcome, Err(CompleteError::PartsChanged)));
     assert!(records.begin_part(upload.id, 2, T0).await.unwrap());
     assert!(records.begin_part(upload.id, 2, T0).await.unwrap(), "it is open, even if the part is missing already");
     assert!(!records.upload_for_part(upload.id, 2).await.unwrap().unwrap().1);
-    let outcome = records.complete_upload(&upload, file_of(&upload), whole(), T0).await;
+    let outcome = records.complete_upload(&upload, file_of(&upload), Some(whole()), T0).await;
     assert!(matches!(outcome, Err(CompleteError::PartsChanged)));
     assert!(!records.upload(upload.id).await.unwrap().unwrap().completed, "it stays open");
     assert_eq!(records.file(upload.id).await.unwrap(), None);
@@ -147,7 +147,7 @@ async fn of_two_completions_one_wins(case: Case) {
         let mut tries = JoinSet::new();
         for n in 0..6 {
             let (node, upload) = (nodes[n % 2].clone(), upload.clone());
-            tries.spawn(async move { node.complete_upload(&upload, file_of(&upload), whole(), T0).await });
+            tries.spawn(async move { node.complete_upload(&upload, file_of(&upload), Some(whole()), T0).await });
         }
         let outcomes = tries.join_all().await;
         assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
@@ -164,7 +164,7 @@ async fn a_part_is_put_before_or_after_the_completion(case: Case) {
         let upload = arrived(&nodes[0], project).await;
         let (put, complete) = tokio::join!(
             nodes[round % 2].put_part(upload.id, 2, 7, "longer", T0),
-            nodes[0].complete_upload(&upload, file_of(&upload), whole(), T0),
+            nodes[0].complete_upload(&upload, file_of(&upload), Some(whole()), T0),
         );
         match (put.unwrap(), complete) {
             (true, Err(CompleteError::PartsChanged)) => {
@@ -183,7 +183,7 @@ async fn a_part_is_begun_before_or_after_the_completion(case: Case) {
         let upload = arrived(&nodes[0], project).await;
         let (begun, complete) = tokio::join!(
             nodes[round % 2].begin_part(upload.id, 1, T0),
-            nodes[0].complete_upload(&upload, file_of(&upload), whole(), T0),
+            nodes[0].complete_upload(&upload, file_of(&upload), Some(whole()), T0),
         );
         match (begun.unwrap(), complete) {
             (true, Err(CompleteError::PartsChanged)) | (false, Ok(_)) => {}
@@ -200,7 +200,7 @@ async fn an_upload_is_discarded_or_completed(case: Case) {
         let upload = arrived(&nodes[0], project).await;
         let (gone, complete) = tokio::join!(
             nodes[round % 2].discard_upload(upload.id, T0),
-            nodes[0].complete_upload(&upload, file_of(&upload), whole(), T0),
+            nodes[0].complete_upload(&upload, file_of(&upload), Some(whole()), T0),
         );
         match (gone.unwrap(), complete) {
             (true, Err(CompleteError::NotOpen)) => discarded += 1,
@@ -219,7 +219,7 @@ async fn uploads_expire(case: Case) {
     let (open, completed) = (arrived(&records, project).await, arrived(&records, project).await);
     let young = Upload { expires_at: T0.plus(2 * DAY), ..an_upload(project) };
     records.start_upload(&young).await.unwrap();
-    records.complete_upload(&completed, file_of(&completed), whole(), T0).await.unwrap();
+    records.complete_upload(&completed, file_of(&completed), Some(whole()), T0).await.unwrap();
     let before = T0.plus(DAY).minus(Duration::from_micros(1));
     assert_eq!(records.expired_uploads(before, 10).await.unwrap(), []);
     assert_eq!(records.purge_uploads(before, 10).await.unwrap(), 0);
@@ -230,7 +230,7 @@ async fn uploads_expire(case: Case) {
     assert!(!records.begin_part(open.id, 1, now).await.unwrap());
     assert!(!records.put_part(open.id, 1, 5, "late", now).await.unwrap());
     assert_eq!(records.upload_parts(open.id).await.unwrap()[0].2, "last", "nothing was forgotten or replaced");
-    let outcome = records.complete_upload(&open, file_of(&open), whole(), now).await;
+    let outcome = records.complete_upload(&open, file_of(&open), Some(whole()), now).await;
     assert!(matches!(outcome, Err(CompleteError::NotOpen)));
     assert_eq!(records.expired_uploads(now, 10).await.unwrap(), std::slice::from_ref(&open));
     assert_eq!(records.expired_uploads(now, 0).await.unwrap(), []);
@@ -340,7 +340,7 @@ async fn a_taken_id_leaves_the_upload_open(case: Case) {
     let upload = arrived(&records, project).await;
     let squatter = NewFile { id: upload.id, ..new_file("squatter") };
     records.add_files(project, vec![squatter.clone()]).await.unwrap();
-    let outcome = records.complete_upload(&upload, file_of(&upload), whole(), T0).await;
+    let outcome = records.complete_upload(&upload, file_of(&upload), Some(whole()), T0).await;
     assert!(matches!(outcome, Err(CompleteError::IdTaken(id)) if id == upload.id), "{outcome:?}");
     assert_eq!(records.upload(upload.id).await.unwrap(), Some(upload.clone()));
     assert_eq!(records.upload_parts(upload.id).await.unwrap().len(), 2);
@@ -378,7 +378,8 @@ async fn what_was_handed_in_is_done_before_the_records_close(case: Case) {
     let upload = arrived(&records, project(&records, "p").await).await;
     let node = records.clone();
     let completion = upload.clone();
-    let mut order = Box::pin(async move { node.complete_upload(&completion, file_of(&completion), whole(), T0).await });
+    let mut order =
+        Box::pin(async move { node.complete_upload(&completion, file_of(&completion), Some(whole()), T0).await });
     // Polled once, it has handed the order in; then its caller goes away.
     assert!(is_pending(&mut order).await);
     drop(order);

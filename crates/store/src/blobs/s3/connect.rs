@@ -169,3 +169,37 @@ impl S3 {
         OpenError::new(format!("blobs.url: bucket {}: {what}", self.bucket))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use aws_sdk_s3::presigning::PresigningConfig;
+
+    use super::super::super::options::Place;
+    use super::*;
+
+    #[tokio::test]
+    async fn urls_lead_where_the_options_say() {
+        let url = async |options: Options| {
+            let options = Options { access_key_id: "key".into(), secret_access_key: "secret".into(), ..options };
+            let Ok(Place::S3(bucket)) = options.place(Path::new("/data")) else { panic!("a bucket") };
+            let client = presigner(&client(&bucket, &options).await.unwrap(), &bucket, &options);
+            let part = client.upload_part().bucket(&bucket.name).key("k").upload_id("u").part_number(1);
+            let life = PresigningConfig::expires_in(Duration::from_hours(1)).unwrap();
+            let request = part.presigned(life).await.unwrap();
+            assert_eq!((request.method(), request.headers().count()), ("PUT", 0), "nobody is told of headers");
+            request.uri().split_once("/k?").unwrap().0.to_owned()
+        };
+        let at = |url: &str| Options { url: url.into(), ..Options::default() };
+        let aws = "s3://bucket?region=eu-west-1";
+        assert_eq!(url(at(aws)).await, "https://bucket.s3.eu-west-1.amazonaws.com");
+        let fast = Options { accelerate: true, ..at(aws) };
+        assert_eq!(url(fast).await, "https://bucket.s3-accelerate.amazonaws.com");
+        assert_eq!(url(at("s3://bucket?endpoint=http://h:9000")).await, "http://h:9000/bucket");
+        let public = |url| Options { public_endpoint: "https://files.example.com".into(), ..at(url) };
+        assert_eq!(url(public("s3://bucket?endpoint=http://h:9000")).await, "https://files.example.com/bucket");
+        let with_names = public("s3://bucket?endpoint=http://h:9000&path_style=false");
+        assert_eq!(url(with_names).await, "https://bucket.files.example.com");
+    }
+}
