@@ -116,8 +116,9 @@ async fn parts(name: &str, blobs: &Blobs, rounds: u32) {
     }
 }
 
-/// The same writes by threads alone, straight from one piece of memory.
-fn raw_parts(name: &str, folder: &Path, rounds: u32, piece: usize) {
+/// The same writes by threads alone: straight from one piece of memory, or after copying what would have arrived.
+fn raw_parts(name: &str, folder: &Path, rounds: u32, copying: bool) {
+    let piece = 512 << 10;
     for _ in 0..rounds {
         settle_disk();
         let path = folder.join("raw");
@@ -129,8 +130,10 @@ fn raw_parts(name: &str, folder: &Path, rounds: u32, piece: usize) {
         std::thread::scope(|scope| {
             for _ in 0..AT_ONCE {
                 scope.spawn(|| {
-                    let memory = vec![7; piece + 4096];
+                    let mut memory = vec![7; piece + 4096];
                     let start = memory.as_ptr().align_offset(4096);
+                    let memory = &mut memory[start..start + piece];
+                    let arrived = vec![7; PIECE];
                     loop {
                         let at = next.fetch_add(1, Ordering::Relaxed) * PART;
                         if at >= WHOLE {
@@ -139,7 +142,10 @@ fn raw_parts(name: &str, folder: &Path, rounds: u32, piece: usize) {
                         let direct = rustix::fs::OFlags::DIRECT.bits().cast_signed();
                         let file = OpenOptions::new().write(true).custom_flags(direct).open(&path).unwrap();
                         for done in (0..PART).step_by(piece) {
-                            file.write_all_at(&memory[start..start + piece], at + done).unwrap();
+                            if copying {
+                                memory.chunks_mut(PIECE).for_each(|part| part.copy_from_slice(&arrived));
+                            }
+                            file.write_all_at(memory, at + done).unwrap();
                         }
                         file.sync_data().unwrap();
                     }
@@ -271,9 +277,8 @@ async fn main() {
         if wanted(&format!("{durability:?} parts")) {
             let name = format!("{durability:?} parts: 1 GiB in 8 MiB x 8");
             parts(&name, &blobs, 3).await;
-            for piece in [256 << 10, 1 << 20] {
-                raw_parts(&format!("raw parts, pieces of {} KiB", piece >> 10), &root, 3, piece);
-            }
+            raw_parts("raw parts", &root, 3, false);
+            raw_parts("raw parts, copied once", &root, 3, true);
         }
         if durability == Durability::Full && wanted("read") {
             let len = 100_000_000;

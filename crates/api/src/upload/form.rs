@@ -47,6 +47,11 @@ impl Call<'_> {
         if matches!(self.parts.method, Method::GET | Method::HEAD) {
             return Ok(Vec::new());
         }
+        // Boxed: the future of a request without a body is small.
+        Box::pin(self.read_body(body)).await
+    }
+
+    async fn read_body(&mut self, body: Body) -> Result<Vec<FilePart>, Refusal> {
         let files = if self.endpoint.takes_files { self.state.uploads.request_size } else { 0 };
         let most = files.saturating_add(OVERHEAD);
         let declared = self.parts.headers.get(header::CONTENT_LENGTH);

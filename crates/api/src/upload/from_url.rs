@@ -117,7 +117,7 @@ async fn tell(call: &mut Call<'_>, body: Body) -> Result<Response<Body>, Refusal
         Some(UrlTask::Waiting) => Status::Waiting,
         Some(UrlTask::Progress { done, total }) => Status::Progress { done, total },
         Some(UrlTask::Failed { text, code }) => Status::Error { error: text, error_code: code },
-        Some(UrlTask::Success(id)) => match records.hot_file(id).await.map_err(errors::of_records)? {
+        Some(UrlTask::Success(id)) => match records.polled_file(id).await.map_err(errors::of_records)? {
             Some(file) => {
                 let success = Success { info: FileInfo::new(&file), status: "success" };
                 return Ok(errors::json(&success));

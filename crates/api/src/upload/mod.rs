@@ -91,14 +91,14 @@ impl<'s> Call<'s> {
             };
             let mut response = call.answer(Err(refusal));
             errors::set(&mut response, header::ALLOW, call.endpoint.serves);
-            call.pass_over(body).await;
+            Box::pin(call.pass_over(body)).await;
             return Err(Box::new(response));
         }
         if let Some(address) = origin::client_address(state, &call.parts)
             && let Err(refusal) = state.throttle.check_address(address, state.clock.now())
         {
             let response = call.answer(Err(refusal));
-            call.pass_over(body).await;
+            Box::pin(call.pass_over(body)).await;
             return Err(Box::new(response));
         }
         Ok((call, body))

@@ -20,11 +20,6 @@ impl Pool {
         Arc::new(Self { idle: Mutex::new(Vec::new()), len, keep })
     }
 
-    /// Length of every buffer in bytes.
-    pub(super) fn buffer_len(&self) -> usize {
-        self.len
-    }
-
     /// A buffer with whatever was in it before.
     pub(super) fn get(self: &Arc<Self>) -> Buffer {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -106,7 +101,7 @@ mod tests {
         let pool = Pool::new(3 * ALIGN, 1);
         let (mut one, two) = (pool.get(), pool.get());
         assert!(one.as_ptr().addr().is_multiple_of(ALIGN) && two.as_ptr().addr().is_multiple_of(ALIGN));
-        assert_eq!((one.len(), pool.buffer_len(), Buffer::alone(ALIGN).len()), (3 * ALIGN, 3 * ALIGN, ALIGN));
+        assert_eq!((one.len(), Buffer::alone(ALIGN).len()), (3 * ALIGN, ALIGN));
         one[..3].copy_from_slice(b"abc");
         let frozen = one.freeze(3);
         assert_eq!(&frozen[..], b"abc");

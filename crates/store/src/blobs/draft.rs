@@ -7,11 +7,15 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use stowage_model::BlobKey;
 
+use super::buffers::Pool;
 use super::key::SMALL;
 use super::seek::BlobReader;
 use super::spool::{Spool, TempFile};
 use super::writer::{Sink, Writer, failed_before};
 use super::{BlobError, Blobs};
+
+/// From how many bytes on a draft is written in larger pieces: most drafts are shorter, and should hold little memory.
+const LARGE: u64 = 8 << 20;
 
 /// A blob that is being written.
 pub struct Draft {
@@ -65,6 +69,8 @@ struct Spooled {
     head: Bytes,
     len: u64,
     writer: Writer<NewFile>,
+    /// For a draft of more than [`LARGE`] bytes.
+    large_buffers: Arc<Pool>,
 }
 
 /// A file of the spool that is made with its first bytes.
@@ -138,11 +144,16 @@ impl Spooled {
         head.extend_from_slice(gathered);
         head.extend_from_slice(&next[..next.len().min(SMALL - gathered.len())]);
         let file = NewFile { spool: Arc::clone(spool), file: None };
-        Self { head: head.into(), len: 0, writer: Writer::new(Arc::clone(&spool.buffers), file) }
+        let large_buffers = Arc::clone(&spool.large_buffers);
+        Self { head: head.into(), len: 0, writer: Writer::new(Arc::clone(&spool.buffers), file), large_buffers }
     }
 
     async fn fill(&mut self, bytes: &[u8]) -> Result<(), BlobError> {
+        let before = self.len;
         self.len += bytes.len() as u64;
+        if before < LARGE && self.len >= LARGE {
+            self.writer.change_pool(&self.large_buffers);
+        }
         self.writer.fill(bytes).await
     }
 

@@ -40,15 +40,19 @@ impl<S: Sink> Writer<S> {
         Self { pool, buffer: None, filled: 0, sink: Whereabouts::Here(sink) }
     }
 
+    /// Takes the next buffers from another pool.
+    pub(super) fn change_pool(&mut self, pool: &Arc<Pool>) {
+        self.pool = Arc::clone(pool);
+    }
+
     /// Takes the next bytes.
     pub(super) async fn fill(&mut self, mut bytes: &[u8]) -> Result<(), BlobError> {
-        let len = self.pool.buffer_len();
         while !bytes.is_empty() {
-            if self.filled == len {
+            if self.buffer.as_ref().is_some_and(|buffer| buffer.len() == self.filled) {
                 self.flush().await?;
             }
             let buffer = self.buffer.get_or_insert_with(|| self.pool.get());
-            let (now, later) = bytes.split_at(bytes.len().min(len - self.filled));
+            let (now, later) = bytes.split_at(bytes.len().min(buffer.len() - self.filled));
             buffer[self.filled..self.filled + now.len()].copy_from_slice(now);
             self.filled += now.len();
             bytes = later;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -18,6 +18,9 @@ use super::{HOT_FOR, Records, RecordsError};
 /// rest of a record.
 const HOT_FILES: usize = 4096;
 const HOT_BYTES: u64 = 8 << 20;
+
+/// How long another process's change of a file may go unseen by [`Records::polled_file`].
+pub const POLLED_FOR: Duration = Duration::from_secs(10);
 
 #[derive(Clone)]
 struct ByLength;
@@ -127,14 +130,25 @@ impl Records {
 
     /// A file, removed or not, for delivery: a change made by another process may go unseen for [`HOT_FOR`].
     pub async fn hot_file(&self, id: FileId) -> Result<Option<Arc<File>>, RecordsError> {
+        self.file_within(id, HOT_FOR).await
+    }
+
+    /// A file, removed or not, for clients that ask again and again what has become of their upload: a change made by
+    /// another process may go unseen for [`POLLED_FOR`].
+    pub async fn polled_file(&self, id: FileId) -> Result<Option<Arc<File>>, RecordsError> {
+        self.file_within(id, POLLED_FOR).await
+    }
+
+    async fn file_within(&self, id: FileId, age: Duration) -> Result<Option<Arc<File>>, RecordsError> {
         let hot = &self.inner.files;
         if let Some((since, file)) = hot.cache.get(&id)
-            && since.elapsed() < HOT_FOR
+            && since.elapsed() < age
         {
             return Ok(Some(file));
         }
         let changes = hot.changes.load(Ordering::SeqCst);
-        let Some(file) = self.file(id).await? else {
+        // Boxed: the future of a request is small where the answer is at hand.
+        let Some(file) = Box::pin(self.file(id)).await? else {
             hot.cache.remove(&id);
             return Ok(None);
         };

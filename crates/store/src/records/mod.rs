@@ -35,6 +35,7 @@ use tokio::sync::Notify;
 use crate::Durability;
 pub use complete::CompleteError;
 use engine::Engine;
+pub use files::POLLED_FOR;
 pub use finish::FinishError;
 pub use intake::AddError;
 pub use jobs::Claimed;

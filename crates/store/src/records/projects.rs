@@ -115,9 +115,14 @@ impl Records {
     }
 
     async fn hot_projects(&self) -> Result<Arc<Snapshot>, RecordsError> {
-        if let Some(snapshot) = self.inner.projects.get() {
-            return Ok(snapshot);
+        match self.inner.projects.get() {
+            Some(snapshot) => Ok(snapshot),
+            // Boxed: the future of a request is small where the answer is at hand.
+            None => Box::pin(self.renew_projects()).await,
         }
+    }
+
+    async fn renew_projects(&self) -> Result<Arc<Snapshot>, RecordsError> {
         let _alone = self.inner.projects.renewing.lock().await;
         if let Some(snapshot) = self.inner.projects.get() {
             return Ok(snapshot);

@@ -17,7 +17,6 @@ use bytes::Bytes;
 use quick_cache::sync::Cache;
 use uuid::Uuid;
 
-use super::buffers::Pool;
 use super::draft::Content;
 use super::key::{Key, PackId, Packed};
 use super::options::OpenError;
@@ -32,12 +31,6 @@ pub(super) use parts::PartFile;
 /// What follows each blob in a pack. Where it reads as zero the blob has been deleted, or never became durable.
 const MARK: u8 = 1;
 
-/// Bytes of one write to a part. Twice the piece costs a fifth less CPU; two of these are what a part may hold.
-const PART_BUFFER: usize = 512 << 10;
-
-/// How many idle buffers are kept for the next part.
-const IDLE_PART_BUFFERS: usize = 16;
-
 /// How many packs are kept open for reading.
 const OPEN_PACKS: usize = 128;
 
@@ -47,7 +40,6 @@ pub(super) struct Disk {
     files: Files,
     durability: Durability,
     spool: Arc<Spool>,
-    part_buffers: Arc<Pool>,
     appender: Appender,
     open_packs: Cache<PackId, Arc<File>>,
 }
@@ -75,7 +67,6 @@ impl Disk {
                 packs,
                 durability,
                 spool,
-                part_buffers: Pool::new(PART_BUFFER, IDLE_PART_BUFFERS),
                 open_packs: Cache::new(OPEN_PACKS),
             })
         });

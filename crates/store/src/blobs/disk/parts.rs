@@ -64,7 +64,7 @@ impl Disk {
             let written = DirectFile::open(&path, offset).map_err(missing)?;
             Ok(PartFile { written, spool, durability, turn })
         });
-        Ok(Writer::new(Arc::clone(&self.part_buffers), file.await?))
+        Ok(Writer::new(Arc::clone(&self.spool.large_buffers), file.await?))
     }
 
     /// Gives the file its final length: a last part may have been longer in an earlier attempt.
