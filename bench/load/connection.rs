@@ -37,6 +37,8 @@ pub struct Connection {
 pub struct Tally {
     pub requests: u64,
     pub errors: u64,
+    /// Turns that were skipped, because the answer before had not come.
+    pub late: u64,
     pub received: u64,
     pub latencies: Vec<u64>,
     pub first_error: Option<String>,

@@ -4,7 +4,8 @@
 //! A request is sent again on its connection as soon as the answer before it has been read to its end (closed loop). After
 //! the last second no request begins, those under way are waited for, and everything that was answered counts: so the
 //! server's CPU time, taken before and after, belongs to exactly these requests. Bodies differ in their first 16 bytes.
-//! The result is one line of JSON.
+//! With `--every SECONDS` each connection begins a request at that interval instead, the connections evenly spread over it;
+//! a turn at which the answer before is still missing is skipped and counted as late. The result is one line of JSON.
 
 use std::fs;
 use std::io;
@@ -41,6 +42,11 @@ fn run(options: &Options, plan: &mut Plan) -> io::Result<(Tally, Duration)> {
     let seconds = options.number("seconds", 1e6_f64);
     let count: usize = options.number("connections", 1);
     let collects = options.text("collect").is_some();
+    let every: f64 = options.number("every", 0.0);
+    let paced = every > 0.0;
+    let gap = every / count.max(1) as f64;
+    let mut turns: u64 = 0;
+    let mut due = vec![false; count];
     let epoll = epoll::Epoll::new()?;
     let mut connections: Vec<Connection> = (0..count).map(|_| Connection::new(&plan.address)).collect();
     for (index, connection) in connections.iter().enumerate() {
@@ -56,6 +62,14 @@ fn run(options: &Options, plan: &mut Plan) -> io::Result<(Tally, Duration)> {
     let mut last_answer = start;
     let mut ready: Vec<(usize, bool)> = (0..count).map(|index| (index, false)).collect();
     loop {
+        let mut next_turn = start + Duration::from_secs_f64(turns as f64 * gap);
+        while paced && next_turn < end && next_turn <= Instant::now() {
+            let index = usize::try_from(turns).unwrap_or(0) % count;
+            due[index] = true;
+            ready.push((index, false));
+            turns += 1;
+            next_turn = start + Duration::from_secs_f64(turns as f64 * gap);
+        }
         for (index, readable) in ready.drain(..) {
             let connection = &mut connections[index];
             let mut failed = None;
@@ -85,7 +99,12 @@ fn run(options: &Options, plan: &mut Plan) -> io::Result<(Tally, Duration)> {
             } else if readable {
                 failed = Some(String::new());
             }
-            if failed.is_none() && matches!(connection.phase, Phase::Resting) && issued < wanted && last_answer < end {
+            let has_turn = paced && std::mem::take(&mut due[index]);
+            if has_turn && !matches!(connection.phase, Phase::Resting) {
+                tally.late += 1;
+            }
+            let may_begin = if paced { has_turn } else { last_answer < end };
+            if failed.is_none() && matches!(connection.phase, Phase::Resting) && issued < wanted && may_begin {
                 connection.begin(plan);
                 issued += 1;
                 resting -= 1;
@@ -111,7 +130,7 @@ fn run(options: &Options, plan: &mut Plan) -> io::Result<(Tally, Duration)> {
                 }
                 *connection = Connection::new(&plan.address);
                 epoll.add(connection.stream.as_raw_fd(), epoll::IN, index as u64)?;
-                if issued < wanted && last_answer < end && Instant::now() < end {
+                if !paced && issued < wanted && last_answer < end && Instant::now() < end {
                     connection.begin(plan);
                     issued += 1;
                     resting -= 1;
@@ -123,10 +142,12 @@ fn run(options: &Options, plan: &mut Plan) -> io::Result<(Tally, Duration)> {
                 }
             }
         }
-        if resting == count {
+        let over = !paced || next_turn >= end || issued >= wanted;
+        if resting == count && over {
             break;
         }
-        let seen = epoll.wait(&mut events, 1000)?;
+        let patience = if over { 1000 } else { next_turn.saturating_duration_since(Instant::now()).as_millis() + 1 };
+        let seen = epoll.wait(&mut events, i32::try_from(patience.min(1000)).unwrap_or(1000))?;
         for event in &events[..seen] {
             let (flags, data) = (event.events, event.data);
             ready.push((usize::try_from(data).unwrap_or(0), flags & !epoll::OUT != 0));
@@ -158,9 +179,10 @@ fn main() {
     }
     let sent = tally.requests * plan.payload.len() as u64;
     println!(
-        "{{\"requests\": {}, \"errors\": {}, \"seconds\": {:.6}, \"sent\": {sent}, \"received\": {}, \"p50\": {:.1}, \"p90\": {:.1}, \"p99\": {:.1}, \"max\": {:.1}}}",
+        "{{\"requests\": {}, \"errors\": {}, \"late\": {}, \"seconds\": {:.6}, \"sent\": {sent}, \"received\": {}, \"p50\": {:.1}, \"p90\": {:.1}, \"p99\": {:.1}, \"max\": {:.1}}}",
         tally.requests,
         tally.errors,
+        tally.late,
         elapsed.as_secs_f64(),
         tally.received,
         at(0.5),

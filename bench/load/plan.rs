@@ -29,6 +29,8 @@ pub enum Kind {
     Multipart,
     /// `PUT` of the raw bytes, each to a path of its own.
     Put,
+    /// `PUT` of the raw bytes to the paths in turn: parts of an upload.
+    Part,
     /// `POST` of the raw bytes: tus creation-with-upload.
     Tus,
 }
@@ -75,6 +77,10 @@ impl Plan {
                 self.serial % 256,
                 self.run,
                 self.serial
+            ),
+            Kind::Part => write!(
+                head,
+                "PUT {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/octet-stream\r\nContent-Length: {length}\r\n\r\n"
             ),
             Kind::Tus => write!(
                 head,
@@ -127,8 +133,9 @@ pub fn plan(options: &Options) -> Plan {
         Some("get") => Kind::Get,
         Some("multipart") => Kind::Multipart,
         Some("put") => Kind::Put,
+        Some("part") => Kind::Part,
         Some("tus") => Kind::Tus,
-        _ => fail("--kind get|multipart|put|tus"),
+        _ => fail("--kind get|multipart|put|part|tus"),
     };
     let address = options.text("address").unwrap_or_else(|| fail("--address IP:PORT")).to_owned();
     let mut paths: Vec<String> = options.all("path").to_vec();

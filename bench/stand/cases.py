@@ -35,9 +35,11 @@ class Stand:
     tusd: str | None
     leftovers: list[Path] = field(default_factory=list)
 
-    def server(self, name: str) -> Server:
+    def server(self, name: str, **settings: str) -> Server:
+        """A server that is not started yet; the settings are for Stowage."""
         if name.startswith("stowage"):
-            return Stowage(self.stowage, "relaxed" if name == "stowage-relaxed" else "full", self.settings)
+            durability = "relaxed" if name == "stowage-relaxed" else "full"
+            return Stowage(self.stowage, durability, settings | self.settings)
         if name == "nginx":
             return Nginx(self.nginx)
         return Fastify() if name == "fastify" else Tusd(self.tusd)
@@ -337,12 +339,16 @@ def memory(stand: Stand) -> list[Row]:
 
 
 def all_cases() -> dict[str, tuple[str, Callable[[Stand], list[Row]]]]:
-    from . import flat
+    from . import flat, from_url, multipart
 
     return {
         "upload-10k-relaxed": ("10 KB uploads at 32 connections, relaxed durability", upload_small_relaxed),
         "upload-10k-durable": ("the same, durable, beside the disk's own floor", upload_small_durable),
         "upload-5m": ("5 MB uploads at 8 connections, durable", upload_medium),
+        "multipart": ("1 GiB in parts of 8 MB, 8 at once, durable", multipart.multipart),
+        "complete": ("completing 5 GiB in parts against 10 MB", multipart.complete),
+        "from_url": ("1 GiB fetched from a URL, beside curl", from_url.from_url),
+        "polling": ("1 000 clients that poll the status of uploads from URLs", from_url.polling),
         "get-10k": ("GET of 1 000 files of 10 KB at 32 connections", get_small),
         "get-100m": ("GET of a 100 MB file at 4 connections", get_huge),
         "range": ("GET of 10 KB ranges of a 100 MB file at 32 connections", get_range),

@@ -6,13 +6,16 @@ import os
 import resource
 import subprocess
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from . import Broken, procs
 from .servers import BENCH, KEY, Server
 
 BIN = BENCH / ".work" / "bin"
+T = TypeVar("T")
 
 # The largest share of the machine that processes other than the server and the load took during a run.
 foreign = 0.0
@@ -85,21 +88,35 @@ def shoot(arguments: list[str]) -> dict:
     return _call("load", arguments)
 
 
-def measure(server: Server, arguments: list[str]) -> Run:
+def _own_cpu() -> float:
+    """CPU seconds of the bench itself and of the load that has ended."""
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    return own.ru_utime + own.ru_stime + procs.children()
+
+
+def account(server: Server | None, work: Callable[[], T], beside: Sequence[Server] = ()) -> tuple[T, procs.Usage]:
+    """What the server used while `work` ran; the servers `beside` take part, so that they do not count as foreign."""
     global foreign
-    own_before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    all_before, clock, before = procs.busy(), time.monotonic(), server.usage()
-    result = _call("load", arguments)
-    used = server.usage().since(before)
+    watched = [server, *beside] if server else list(beside)
+    all_before, own_before, clock = procs.busy(), _own_cpu(), time.monotonic()
+    before = [some.usage() for some in watched]
+    result = work()
+    used = [some.usage().since(earlier) for some, earlier in zip(watched, before)]
     elapsed = time.monotonic() - clock
-    own = resource.getrusage(resource.RUSAGE_CHILDREN)
-    load = own.ru_utime + own.ru_stime - own_before.ru_utime - own_before.ru_stime
-    others = procs.busy() - all_before - used.cpu - load
-    foreign = max(foreign, others / elapsed / procs.CORES)
+    ours = _own_cpu() - own_before + sum(some.cpu for some in used)
+    foreign = max(foreign, (procs.busy() - all_before - ours) / elapsed / procs.CORES)
+    return result, used[0] if server else procs.Usage()
+
+
+def run_of(server: Server, result: dict, used: procs.Usage) -> Run:
     if result["requests"] == 0:
         raise Broken(f"{server.name} answered no request")
     names = ("requests", "seconds", "sent", "received", "p50", "p99")
     return Run(*(result[name] for name in names), used)
+
+
+def measure(server: Server, arguments: list[str], beside: Sequence[Server] = ()) -> Run:
+    return run_of(server, *account(server, lambda: _call("load", arguments), beside))
 
 
 def floor(folder: Path, threads: int, seconds: float, size: int) -> Run:

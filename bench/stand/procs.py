@@ -3,6 +3,7 @@
 import atexit
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -138,6 +139,12 @@ def busy() -> float:
     """CPU seconds that all processes of the machine have used so far."""
     user, nice, system = _read("/proc/stat").split(None, 4)[1:4]
     return (int(user) + int(nice) + int(system)) / TICK
+
+
+def children() -> float:
+    """CPU seconds of all that was started here and has ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def wait_until(check, patience: float, what: str, pause: float = 0.002):
