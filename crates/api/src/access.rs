@@ -68,7 +68,8 @@ where
             if cdn::is_delivery(request.uri().path()) {
                 return cdn::route(axum::extract::State(state), request).await;
             }
-            match router.oneshot(request).await {
+            // Boxed: every future is as large as its largest branch, and delivery should not move what it never uses.
+            match Box::pin(router.oneshot(request)).await {
                 Ok(response) => response,
                 Err(never) => match never {},
             }

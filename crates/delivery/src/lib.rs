@@ -63,12 +63,12 @@ impl Delivery {
     pub async fn original(&self, file: &File, range: Range<u64>) -> Result<Original, BlobError> {
         let Some(blob) = &file.blob else { return Err(BlobError::NotFound) };
         if file.size > SMALL {
-            return Ok(Original::Stream(self.blobs.read(blob, range).await?));
+            return Ok(Original::Stream(Box::pin(self.blobs.read(blob, range)).await?));
         }
         let bytes = if let Some(bytes) = self.small.get(blob) {
             bytes
         } else {
-            let bytes = self.blobs.read_small(blob, file.size).await?;
+            let bytes = Box::pin(self.blobs.read_small(blob, file.size)).await?;
             self.small.insert(blob.clone(), bytes.clone());
             bytes
         };

@@ -13,6 +13,9 @@ const MAX_NAME: usize = 100;
 /// How much of what the program prints is looked at, in bytes.
 const MAX_PRINTED: u64 = 64 << 10;
 
+/// How long the output of a program may come after its end.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
 /// `[scan]` of the configuration.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,7 +48,7 @@ pub(crate) fn scan(options: &ScanOptions, content: &mut dyn Read) -> io::Result<
     let watchdog = std::thread::spawn(move || {
         let late = ended.recv_timeout(timeout).is_err_and(|error| error == std::sync::mpsc::RecvTimeoutError::Timeout);
         if late {
-            // It has not been waited for yet, so that its number belongs to nobody else.
+            // Its number belongs to nobody else before its end was told to `wait`, a moment before this thread hears of it.
             let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
         }
         late
@@ -59,11 +62,12 @@ pub(crate) fn scan(options: &ScanOptions, content: &mut dyn Read) -> io::Result<
         let _ = io::copy(&mut stdout, &mut io::sink());
     });
     let fed = stdin.map_or(Ok(0), |mut stdin| io::copy(content, &mut stdin));
-    // What the program has left running may hold its output open for ever.
-    let printed = printed.recv_timeout(timeout).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    let status = child.wait();
     drop(done);
     let late = watchdog.join().unwrap_or(false);
-    let status = child.wait()?;
+    let status = status?;
+    // What the program has left running may hold its output open for ever.
+    let printed = printed.recv_timeout(LAST_WORDS).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     if late {
         return Err(io::Error::new(io::ErrorKind::TimedOut, "the scan took too long"));
     }

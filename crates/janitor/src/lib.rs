@@ -111,9 +111,9 @@ impl fmt::Display for Report {
         let Self { expired, blobs, records, orphans, drafts, uploads, traces } = self;
         write!(
             f,
-            "{expired} file(s) and {uploads} multipart upload(s) expired, {blobs} blob(s) of removed files deleted, \
-             {records} old record(s) and {traces} trace(s) of ended work deleted, {orphans} forgotten blob(s) and \
-             {drafts} unfinished one(s) removed"
+            "{expired} file(s) expired, {blobs} blob(s) of removed files deleted, {records} old record(s) deleted, \
+             {orphans} forgotten blob(s) and {drafts} unfinished one(s) removed, {uploads} multipart upload(s) expired, \
+             {traces} trace(s) of ended work deleted"
         )
     }
 }
