@@ -32,6 +32,8 @@ pub struct Intake {
     scan: Arc<ScanOptions>,
     /// Scans that may run at the same time.
     scans: Arc<Semaphore>,
+    /// Uploads that are being completed here.
+    completing: Arc<parts::Completing>,
 }
 
 /// Why bytes did not become files; nothing of them is kept.
@@ -165,7 +167,16 @@ impl Intake {
     /// An intake that writes to these stores.
     pub fn new(records: Records, blobs: Blobs, clock: Clock, ids: Ids, scan: ScanOptions) -> Self {
         let scans = Arc::new(Semaphore::new(scan.concurrency.max(1)));
-        Self { records, blobs, clock, ids, limits: stowage_image::Limits::default(), scan: Arc::new(scan), scans }
+        Self {
+            records,
+            blobs,
+            clock,
+            ids,
+            limits: stowage_image::Limits::default(),
+            scan: Arc::new(scan),
+            scans,
+            completing: Arc::default(),
+        }
     }
 
     /// Begins to take in a file.

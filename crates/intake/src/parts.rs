@@ -4,6 +4,8 @@
 //! On disk a part is written to its own place of the file that stays, and the records know which parts have arrived. In
 //! S3 the store itself knows, because clients may send their parts there without us.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +13,7 @@ use stowage_model::multipart::MIN_PART_SIZE;
 use stowage_model::{FileId, FileName, Metadata, NewFile, Project, Tags, Upload};
 use stowage_store::blobs::{AssembleError, BlobError, Part, PartDraft, PartError as BlobPartError, Parts};
 use stowage_store::records::{self, RecordsError};
+use tokio::sync::OwnedMutexGuard;
 use tracing::warn;
 
 use super::rules::Content;
@@ -230,6 +233,8 @@ impl Intake {
 
     /// Makes an upload a file. One whose parts do not fit stays open; one whose content is refused is gone.
     pub async fn complete_upload(&self, project: &Project, id: FileId) -> Result<FileId, CompleteError> {
+        // One after the other: S3 servers have many words for an upload that is just being assembled.
+        let _alone = self.completing.turn(id).await;
         let upload = self.records.upload(id).await?.filter(|upload| upload.project == project.id);
         let upload = upload.ok_or(CompleteError::NotFound)?;
         if upload.completed {
@@ -315,6 +320,26 @@ impl Intake {
         if let Err(error) = self.blobs.abort_parts(parts).await {
             warn!(blob = %parts.key, %error, "an upload that is given up stays until the janitor finds it");
         }
+    }
+}
+
+/// Lets uploads be completed one after the other, each for itself.
+#[derive(Default)]
+pub(crate) struct Completing(Mutex<HashMap<FileId, Weak<tokio::sync::Mutex<()>>>>);
+
+impl Completing {
+    async fn turn(&self, id: FileId) -> OwnedMutexGuard<()> {
+        let lock = {
+            let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            locks.retain(|_, lock| lock.strong_count() > 0);
+            let known = locks.get(&id).and_then(Weak::upgrade);
+            known.unwrap_or_else(|| {
+                let lock = Arc::default();
+                locks.insert(id, Arc::downgrade(&lock));
+                lock
+            })
+        };
+        lock.lock_owned().await
     }
 }
 
