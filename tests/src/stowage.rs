@@ -8,6 +8,7 @@ use reqwest::multipart::{Form, Part};
 use rustix::process::{Pid, Signal, kill_process};
 use stowage_model::Ids;
 use stowage_store::testing;
+pub use stowage_store::testing::bytes;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -199,18 +200,4 @@ pub async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnM
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!("waited in vain until {what}");
-}
-
-/// Bytes that differ from seed to seed.
-pub fn bytes(seed: u64, len: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut bytes = Vec::with_capacity(len + 8);
-    while bytes.len() < len {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(len);
-    bytes
 }

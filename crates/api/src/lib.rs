@@ -3,6 +3,7 @@
 //! Folder = door, file = noun.
 
 mod access;
+mod body;
 mod cdn;
 mod errors;
 mod health;

@@ -5,6 +5,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use rustix::io::retry_on_intr;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use serde::Deserialize;
 use stowage_model::units::duration;
 
@@ -43,13 +45,13 @@ pub(crate) fn scan(options: &ScanOptions, content: &mut dyn Read) -> io::Result<
         .spawn()?;
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
     let (done, ended) = std::sync::mpsc::channel::<()>();
-    let id = rustix::process::Pid::from_child(&child);
+    let id = Pid::from_child(&child);
     let timeout = options.timeout;
     let watchdog = std::thread::spawn(move || {
         let late = ended.recv_timeout(timeout).is_err_and(|error| error == std::sync::mpsc::RecvTimeoutError::Timeout);
         if late {
-            // Its number belongs to nobody else before its end was told to `wait`, a moment before this thread hears of it.
-            let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
+            // No other group can have the number yet: the program is reaped only after this thread has ended.
+            let _ = kill_process_group(id, Signal::KILL);
         }
         late
     });
@@ -62,10 +64,12 @@ pub(crate) fn scan(options: &ScanOptions, content: &mut dyn Read) -> io::Result<
         let _ = io::copy(&mut stdout, &mut io::sink());
     });
     let fed = stdin.map_or(Ok(0), |mut stdin| io::copy(content, &mut stdin));
-    let status = child.wait();
+    // Waits for its end, but does not reap it: that would free its number while the watchdog may still kill by it.
+    let waited = retry_on_intr(|| waitid(WaitId::Pid(id), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT));
     drop(done);
     let late = watchdog.join().unwrap_or(false);
-    let status = status?;
+    waited?;
+    let status = child.wait()?;
     // What the program has left running may hold its output open for ever.
     let printed = printed.recv_timeout(LAST_WORDS).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     if late {

@@ -3,6 +3,8 @@
 
 mod support;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::Response;
 use serde_json::{Value, json};
@@ -13,23 +15,15 @@ const PROJECTS: &str = "[[projects]]\npublic_key = \"demopublickey\"\nsecret_key
                         [[projects]]\npublic_key = \"legacy\"\nsecret_keys = [\"project_secret_key\"]\nsigned_uploads = true\n\
                         legacy_md5_signatures = true\n";
 
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let word = chunk.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for at in 0..=chunk.len() {
-            text.push(char::from(DIGITS[(word >> (18 - 6 * at) & 63) as usize]));
-        }
-    }
-    text
-}
-
 fn token(secret: &str, claims: &Value) -> String {
-    let body = format!("{}.{}", base64(br#"{"alg":"HS256","typ":"JWT"}"#), base64(claims.to_string().as_bytes()));
+    let body = format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(br#"{"alg":"HS256","typ":"JWT"}"#),
+        URL_SAFE_NO_PAD.encode(claims.to_string())
+    );
     let mut mac = Hmac::<Sha256>::new_from_slice(&Sha256::digest(secret)).unwrap();
     mac.update(body.as_bytes());
-    format!("{body}.{}", base64(&mac.finalize().into_bytes()))
+    format!("{body}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
 }
 
 fn claims(restrictions: &Value) -> Value {

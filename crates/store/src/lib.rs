@@ -7,6 +7,7 @@ pub mod blobs;
 pub mod records;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod turns;
 
 use serde::{Deserialize, Serialize};
 

@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
 use bytes::{Bytes, BytesMut};
@@ -17,16 +16,14 @@ use stowage_model::{Disposition, FileName, Refusal, media_type};
 use super::Call;
 
 use super::fields::Fields;
-use crate::errors;
+use crate::body::PATIENCE;
+use crate::{body, errors};
 
 /// What all text fields, part headers and boundaries of a request may take besides the file data.
 const OVERHEAD: u64 = 4 << 20;
 /// How far the parser may read on without finding a part or handing data out: the room for a preamble and for the
 /// headers of a part. It would take in the whole body otherwise.
 const LOOKAHEAD: usize = 64 << 10;
-
-/// How long the sender of a body that is not wanted may take.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A file of a form.
 pub(super) struct FilePart {
@@ -60,10 +57,7 @@ impl Call<'_> {
         let mut body =
             Guarded { body: body.into_data_stream(), left: most, progress: Arc::clone(&progress), paused: false };
         if declared > most {
-            // Who asks before sending is answered before sending; reading would be the permission to send.
-            if !self.parts.headers.contains_key(header::EXPECT) {
-                let _ = tokio::time::timeout(self.state.request_timeout, body.drain()).await;
-            }
+            body::pass_over(&self.parts.headers, &mut body.body, most, self.state.request_timeout).await;
             return Err(Refusal::RequestSizeLimitExceeded);
         }
         let limit = self.state.request_timeout;
@@ -71,19 +65,15 @@ impl Call<'_> {
             return Err(Refusal::PostRequestParserFailed);
         };
         if outcome.is_err() {
-            let _ = tokio::time::timeout(limit, body.drain()).await;
+            body::drain(&mut body.body, body.left, limit).await;
         }
         outcome
     }
 
     /// Reads what is not wanted, so that its sender sees the answer.
     pub(super) async fn pass_over(&self, body: Body) {
-        if self.parts.headers.contains_key(header::EXPECT) {
-            return;
-        }
         let most = self.state.uploads.request_size.saturating_add(OVERHEAD);
-        let mut body = Guarded { body: body.into_data_stream(), left: most, progress: Arc::default(), paused: false };
-        let _ = tokio::time::timeout(PATIENCE, body.drain()).await;
+        body::pass_over(&self.parts.headers, &mut body.into_data_stream(), most, PATIENCE).await;
     }
 
     async fn read_parts(&mut self, body: &mut Guarded, progress: &AtomicUsize) -> Result<Vec<FilePart>, Refusal> {
@@ -283,15 +273,5 @@ impl Guarded {
             whole.extend_from_slice(&chunk);
         }
         Ok(whole.freeze())
-    }
-
-    /// Reads what is left and forgets it, up to the size that a request may have.
-    async fn drain(&mut self) {
-        while let Some(Ok(chunk)) = self.body.next().await {
-            match self.left.checked_sub(chunk.len() as u64) {
-                Some(left) => self.left = left,
-                None => break,
-            }
-        }
     }
 }

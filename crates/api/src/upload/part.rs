@@ -2,28 +2,26 @@
 //! Browsers and clients that expect S3 send here, so that it behaves like S3: no other credential, an `ETag`, CORS.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State as Shared;
 use futures_util::StreamExt;
 use hmac::{Hmac, KeyInit, Mac};
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use sha2::Sha256;
 use stowage_intake::PartError;
 use stowage_model::{FileId, Refusal, Upload};
 
 use super::fields::Fields;
+use crate::body::PATIENCE;
 use crate::errors::{self, Form};
-use crate::{State, signature};
+use crate::{State, body, signature};
 
 /// The path of this endpoint.
 pub(super) const ROUTE: &str = "/multipart/upload/{uuid}/";
 
-/// How much of a body that is not wanted is read, so that its sender sees the answer.
+/// How much of a body that is not wanted is read, in bytes.
 const DRAIN: u64 = 16 << 20;
-/// How long that may take.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Signs and verifies the URLs of parts. All nodes share the secret.
 #[derive(Clone)]
@@ -84,13 +82,10 @@ pub(super) async fn handle(Shared(state): Shared<State>, request: Request<Body>)
                 .parse()
                 .ok()
                 .and_then(|id: FileId| Some((id, state.part_urls.verify(id, &query, state.clock.now().seconds())?)));
-            let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-            let announced = announced.and_then(|text| text.parse().ok());
-            let waits = parts.headers.contains_key(header::EXPECT);
             if let Some((id, number)) = verified {
-                take(&state, id, number, announced, waits, body).await
+                take(&state, id, number, &parts.headers, body).await
             } else {
-                drain(waits, body).await;
+                body::pass_over(&parts.headers, &mut body.into_data_stream(), DRAIN, PATIENCE).await;
                 text(StatusCode::FORBIDDEN, "Request has expired.")
             }
         }
@@ -121,33 +116,9 @@ fn text(status: StatusCode, text: &'static str) -> Response<Body> {
     response
 }
 
-/// Most clients see an answer only after they have sent everything; who asks before sending is answered before.
-async fn drain(waits: bool, body: Body) {
-    if waits {
-        return;
-    }
-    let mut body = body.into_data_stream();
-    let mut left = DRAIN;
-    let reading = async {
-        while let Some(Ok(chunk)) = body.next().await {
-            match left.checked_sub(chunk.len() as u64) {
-                Some(rest) => left = rest,
-                None => return,
-            }
-        }
-    };
-    // Whoever is slow about it sees a broken connection instead.
-    let _ = tokio::time::timeout(PATIENCE, reading).await;
-}
-
-async fn take(
-    state: &State,
-    id: FileId,
-    number: u32,
-    announced: Option<u64>,
-    waits: bool,
-    body: Body,
-) -> Response<Body> {
+async fn take(state: &State, id: FileId, number: u32, headers: &HeaderMap, body: Body) -> Response<Body> {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let announced = announced.and_then(|text| text.parse().ok());
     let mut body = body.into_data_stream();
     let outcome = async {
         let mut part = state.intake.part(id, number, announced).await?;
@@ -168,7 +139,7 @@ async fn take(
         }
         Ok(Ok(None)) | Err(_) => text(StatusCode::REQUEST_TIMEOUT, "The part did not arrive in time."),
         Ok(Err(failure)) => {
-            drain(waits, Body::from_stream(body)).await;
+            body::pass_over(headers, &mut body, DRAIN, PATIENCE).await;
             match failure {
                 PartError::Intake(stowage_intake::IntakeError::NoSpace) => {
                     text(StatusCode::INSUFFICIENT_STORAGE, "No space left.")

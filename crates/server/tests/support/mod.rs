@@ -17,6 +17,8 @@ use stowage::config::{Config, Flags};
 use stowage::{Role, Running};
 use stowage_janitor::Janitor;
 use stowage_model::{Clock, Ids, Timestamp};
+#[allow(unused_imports, reason = "not every test binary needs it")]
+pub use stowage_store::testing::bytes;
 
 /// 2024-01-02T03:04:05Z.
 pub const START: Timestamp = Timestamp(1_704_164_645_000_000);
@@ -222,20 +224,6 @@ impl Server {
     pub async fn status(&self, token: &str) -> Value {
         json(self.get(&format!("/from_url/status/?token={token}")).send().await.unwrap()).await
     }
-}
-
-/// Bytes that differ from seed to seed.
-pub fn bytes(seed: u64, len: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut bytes = Vec::with_capacity(len + 8);
-    while bytes.len() < len {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(len);
-    bytes
 }
 
 pub fn on_s3() -> bool {

@@ -1,4 +1,4 @@
-//! What tests of this and other rooms need of the engines. The servers themselves are started by `tests/run`, which
+//! What tests of this and other rooms need of the engines, and content to put into them. The servers themselves are started by `tests/run`, which
 //! names them in `STOWAGE_TEST_*`; an engine that is not named is skipped with a printed reason, or is a failure where
 //! `STOWAGE_TEST_REQUIRE` lists it.
 
@@ -37,4 +37,18 @@ pub fn named(variable: &str, engine: &str) -> Option<String> {
         eprintln!("skipped: {variable} is not set (tests/run starts a throwaway {engine})");
     }
     value
+}
+
+/// `len` bytes that differ from seed to seed and are the same in every run.
+pub fn bytes(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut bytes = Vec::with_capacity(len + 8);
+    while bytes.len() < len {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(len);
+    bytes
 }
