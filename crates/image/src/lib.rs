@@ -1,14 +1,16 @@
-//! Pictures, as pure computation: what an uploaded file's content is and, for pictures, the facts that the APIs show.
+//! Pictures and videos, as pure computation: what an uploaded file's content is and, for both, the facts that the APIs show.
 //! Every byte is taken to be hostile: headers are read in safe Rust within budgets of bytes, reads and steps, and
-//! whatever does not make sense is simply not a picture. No files, sockets or clocks are opened here; bytes come from
+//! whatever does not make sense is simply no picture and no video. No files, sockets or clocks are opened here; bytes come from
 //! a slice or from the reader that was handed in.
 
+mod boxes;
 mod detect;
 mod exif;
 mod formats;
 mod ifd;
 mod source;
 mod svg_check;
+mod video;
 
 use source::{ReadSeek, Source};
 use std::io;
@@ -26,7 +28,7 @@ pub struct Limits {
     pub max_pixels: u64,
     /// The longest side of a picture in pixels.
     pub max_side: u32,
-    /// The largest file in bytes whose facts are read.
+    /// The largest picture in bytes whose facts are read; videos may have any size.
     pub max_bytes: u64,
     /// The largest SVG in bytes that is parsed.
     pub max_svg_bytes: u64,
@@ -52,7 +54,7 @@ impl Default for Limits {
 /// What a file's content is.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Probe {
-    /// The detected type and, for pictures within the limits, their facts.
+    /// The detected type and the facts of videos and of pictures within the limits.
     pub content: ContentInfo,
     /// Whether it is a picture that can be processed.
     pub is_image: bool,
@@ -92,5 +94,6 @@ fn examine(src: &mut Source, limits: &Limits) -> Probe {
         (1..=limits.max_pixels).contains(&pixels) && width.max(height) <= limits.max_side
     });
     let image = image.map(formats::Facts::into_info);
-    Probe { is_image: image.is_some(), content: ContentInfo { mime: MimeInfo::new(&detected.mime), image } }
+    let video = video::read(src, &detected.mime);
+    Probe { is_image: image.is_some(), content: ContentInfo { mime: MimeInfo::new(&detected.mime), image, video } }
 }

@@ -1,6 +1,7 @@
 //! The Upload API's file information object (upload-api reference, section "File information object").
 
 use serde::Serialize;
+use stowage_model::content::{AudioStream, VideoInfo, VideoStream};
 use stowage_model::{ContentInfo, File, FileId, Group, ImageInfo, Member, Metadata, PublicUrls, Timestamp};
 
 /// A file as `/info/` and the other endpoints of the Upload API show it. Members stand in the order of the real service.
@@ -15,8 +16,7 @@ pub struct FileInfo<'a> {
     is_image: bool,
     is_stored: bool,
     image_info: Option<&'a ImageInfo>,
-    /// Facts of a video; not read yet, and so null for every file.
-    video_info: Option<()>,
+    video_info: Option<OldVideoInfo<'a>>,
     content_info: &'a ContentInfo,
     is_ready: bool,
     filename: String,
@@ -37,13 +37,35 @@ impl<'a> FileInfo<'a> {
             is_image: file.is_image,
             is_stored: file.stored_at.is_some(),
             image_info: file.content.image.as_ref(),
-            video_info: None,
+            video_info: file.content.video.as_ref().and_then(OldVideoInfo::new),
             content_info: &file.content,
             is_ready: true,
             filename: file.name.sanitised(),
             mime_type: &file.mime_type,
             metadata: &file.metadata,
         }
+    }
+}
+
+/// `video_info`: the facts of a video as they were shown before `content_info`, with the first stream of each kind.
+#[derive(Debug, Serialize)]
+pub(crate) struct OldVideoInfo<'a> {
+    audio: Option<&'a AudioStream>,
+    video: &'a VideoStream,
+    format: &'a str,
+    bitrate: Option<u64>,
+    duration: Option<u64>,
+}
+
+impl<'a> OldVideoInfo<'a> {
+    pub(crate) fn new(info: &'a VideoInfo) -> Option<Self> {
+        Some(Self {
+            audio: info.audio.first(),
+            video: info.video.first()?,
+            format: &info.format,
+            bitrate: info.bitrate,
+            duration: info.duration,
+        })
     }
 }
 
@@ -96,5 +118,28 @@ impl<'a> GroupInfo<'a> {
             files: group.members.iter().map(member).collect(),
             id,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_old_facts_of_a_video_are_those_of_its_first_streams() {
+        let audio = |channels| AudioStream { codec: None, bitrate: None, channels: Some(channels), sample_rate: None };
+        let video = |width| VideoStream { codec: None, width, height: 1, bitrate: None, frame_rate: 30.0 };
+        let mut info = VideoInfo {
+            audio: vec![audio(1), audio(2)],
+            video: vec![video(1), video(2)],
+            format: "webm".to_owned(),
+            bitrate: Some(3),
+            duration: Some(4),
+        };
+        let old = OldVideoInfo::new(&info).unwrap();
+        assert_eq!((old.audio, old.video), (Some(&info.audio[0]), &info.video[0]));
+        assert_eq!((old.format, old.bitrate, old.duration), ("webm", Some(3), Some(4)));
+        info.audio.clear();
+        assert_eq!(OldVideoInfo::new(&info).unwrap().audio, None);
     }
 }

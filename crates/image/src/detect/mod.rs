@@ -8,6 +8,7 @@ mod ole;
 mod text;
 mod zip;
 
+use crate::formats::heif::has_brand;
 use crate::formats::{self, Format};
 use crate::source::Source;
 use file_format::FileFormat;
@@ -56,10 +57,16 @@ pub(crate) fn detect(src: &mut Source) -> Detected {
         _ => {}
     }
     let mime = binary(head);
-    if mime == UNKNOWN && text::is_padded_text(head) {
+    if mime != UNKNOWN {
+        return mime.into();
+    }
+    if text::is_padded_text(head) {
         return "text/plain".into();
     }
-    mime.into()
+    if is_mp4(src) {
+        return "video/mp4".into();
+    }
+    UNKNOWN.into()
 }
 
 /// The type of a raw picture of a camera that calls itself TIFF.
@@ -70,6 +77,12 @@ fn camera_raw(head: &[u8]) -> Option<Cow<'static, str>> {
 
 fn is_mpeg_audio(head: &[u8]) -> bool {
     matches!(head, [0xFF, 0xE2 | 0xE3 | 0xF2..=0xF5 | 0xFA..=0xFD, ..])
+}
+
+/// MP4 under a major brand that is too young for the signatures, such as those of streaming, names an older one too.
+fn is_mp4(src: &mut Source) -> bool {
+    let older = [*b"isom", *b"iso2", *b"iso4", *b"iso5", *b"iso6", *b"mp41", *b"mp42", *b"dash"];
+    src.head().get(4..8) == Some(b"ftyp") && older.iter().any(|brand| has_brand(src, *brand))
 }
 
 /// Matroska and `WebM` say which they are within their first element.

@@ -2,11 +2,12 @@
 //! item is found through the item lists. Sequences without items are asked for their first track.
 
 use super::{Facts, Format};
+use crate::boxes::{Span, boxes, child};
 use crate::exif::{self, Exif};
 use crate::source::Source;
 
-/// Boxes, items or list entries that are looked at in one list.
-const MAX_STEPS: u32 = 2048;
+/// Numbers that are read in one list.
+const MAX_NUMBERS: u32 = 16 * 1024;
 /// Compatible brands that are looked at.
 const MAX_BRANDS: usize = 64;
 /// Properties of the primary item, and properties in all, that are kept.
@@ -28,7 +29,8 @@ pub(super) fn recognise(src: &mut Source) -> Option<(Format, &'static str)> {
     })
 }
 
-fn has_brand(src: &mut Source, brand: [u8; 4]) -> bool {
+/// Whether the first box names a brand.
+pub(crate) fn has_brand(src: &mut Source, brand: [u8; 4]) -> bool {
     let Some(len) = src.be32(0) else { return false };
     let count = (len as usize / 4).min(MAX_BRANDS + 4);
     // Length, type, major brand, version, then the compatible brands.
@@ -36,7 +38,7 @@ fn has_brand(src: &mut Source, brand: [u8; 4]) -> bool {
 }
 
 pub(super) fn read(src: &mut Source, format: Format) -> Option<Facts> {
-    let all = Span { at: 0, end: src.len() };
+    let all = Span::file(src);
     let sequence = [*b"msf1", *b"hevc", *b"hevx", *b"avis"].iter().any(|brand| has_brand(src, *brand));
     let facts = child(src, all, *b"meta").and_then(|meta| primary(src, meta.full()?, format));
     let mut facts = match facts {
@@ -47,62 +49,6 @@ pub(super) fn read(src: &mut Source, format: Format) -> Option<Facts> {
     Some(facts)
 }
 
-/// The content of a box: where it begins and ends in the file.
-#[derive(Clone, Copy)]
-struct Span {
-    at: u64,
-    end: u64,
-}
-
-impl Span {
-    /// The content behind version and flags.
-    fn full(self) -> Option<Self> {
-        (self.at + 4 <= self.end).then_some(Self { at: self.at + 4, ..self })
-    }
-}
-
-/// The boxes inside `parent`, one after the other.
-struct Boxes {
-    rest: Span,
-    left: u32,
-}
-
-fn boxes(parent: Span) -> Boxes {
-    Boxes { rest: parent, left: MAX_STEPS }
-}
-
-impl Boxes {
-    fn next(&mut self, src: &mut Source) -> Option<([u8; 4], Span)> {
-        self.left = self.left.checked_sub(1)?;
-        let Span { at, end } = self.rest;
-        if end.checked_sub(at)? < 8 {
-            return None;
-        }
-        let (len, kind) = (u64::from(src.be32(at)?), src.array(at + 4)?);
-        let (header, len) = match len {
-            0 => (8, end - at),
-            1 => (16, src.be64(at + 8)?),
-            len => (8, len),
-        };
-        let next = at.checked_add(len)?;
-        if len < header || next > end {
-            return None;
-        }
-        self.rest.at = next;
-        Some((kind, Span { at: at + header, end: next }))
-    }
-}
-
-fn child(src: &mut Source, parent: Span, kind: [u8; 4]) -> Option<Span> {
-    let mut list = boxes(parent);
-    loop {
-        let (found, span) = list.next(src)?;
-        if found == kind {
-            return Some(span);
-        }
-    }
-}
-
 /// Reads numbers one after the other inside a box.
 struct Cursor {
     rest: Span,
@@ -111,7 +57,7 @@ struct Cursor {
 
 impl Cursor {
     fn new(span: Span) -> Self {
-        Self { rest: span, left: MAX_STEPS * 8 }
+        Self { rest: span, left: MAX_NUMBERS }
     }
 
     /// A big-endian number of up to eight bytes; of none it is 0.

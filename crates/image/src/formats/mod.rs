@@ -3,7 +3,7 @@
 
 mod bmp;
 mod gif;
-mod heif;
+pub(crate) mod heif;
 mod jpeg;
 mod pcx;
 mod png;

@@ -2,15 +2,18 @@
 
 use crate::{image, look};
 
-fn boxed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+/// A box.
+pub(crate) fn boxed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
     [&u32::try_from(content.len() + 8).unwrap().to_be_bytes()[..], kind, content].concat()
 }
 
-fn full(kind: &[u8; 4], version: u8, content: &[u8]) -> Vec<u8> {
+/// A box with a version and no flags.
+pub(crate) fn full(kind: &[u8; 4], version: u8, content: &[u8]) -> Vec<u8> {
     boxed(kind, &[&[version, 0, 0, 0][..], content].concat())
 }
 
-fn file_type(major: &[u8; 4], compatible: &[u8]) -> Vec<u8> {
+/// The first box of a file.
+pub(crate) fn file_type(major: &[u8; 4], compatible: &[u8]) -> Vec<u8> {
     boxed(b"ftyp", &[major, &[0; 4][..], compatible].concat())
 }
 

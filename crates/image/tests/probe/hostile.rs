@@ -65,7 +65,8 @@ impl Seek for Endless {
     }
 }
 
-fn endless(start: &[u8], pattern: &[u8]) -> stowage_image::Probe {
+/// Probes a file of 99 MB that repeats a pattern behind its start.
+pub(crate) fn endless(start: &[u8], pattern: &[u8]) -> stowage_image::Probe {
     let len = 99_000_000;
     look_within_budget(Endless { start: start.to_vec(), pattern: pattern.to_vec(), len, at: 0 }, len)
 }
@@ -197,9 +198,9 @@ fn other_bombs() {
     }
 }
 
-/// What is done to a good picture.
+/// What is done to a good file.
 #[derive(Clone, Debug)]
-enum Change {
+pub(crate) enum Change {
     Set(prop::sample::Index, u8),
     Cut(prop::sample::Index),
     Remove(prop::sample::Index, u8),
@@ -207,7 +208,7 @@ enum Change {
     Repeat(prop::sample::Index, u8, u8),
 }
 
-fn change() -> impl Strategy<Value = Change> {
+pub(crate) fn change() -> impl Strategy<Value = Change> {
     let at = any::<prop::sample::Index>;
     prop_oneof![
         6 => (at(), any::<u8>()).prop_map(|(at, byte)| Change::Set(at, byte)),
@@ -219,7 +220,7 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-fn apply(bytes: &mut Vec<u8>, change: &Change) {
+pub(crate) fn apply(bytes: &mut Vec<u8>, change: &Change) {
     if bytes.is_empty() {
         return;
     }

@@ -1,17 +1,22 @@
-//! The header probes from outside: facts of pictures, names of types, and hostile input.
+//! The header probes from outside: facts of pictures and videos, names of types, and hostile input.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::trivially_copy_pass_by_ref, reason = "byte strings are written as references")]
 
 mod boxes;
 mod facts;
 mod hostile;
+mod hostile_videos;
 mod large;
+mod matroska;
+mod movies;
 mod types;
+mod videos;
 
 use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use stowage_image::{Limits, Probe, probe, probe_head};
 use stowage_model::ImageInfo;
+use stowage_model::content::VideoInfo;
 
 /// The folder of the committed pictures.
 fn folder() -> PathBuf {
@@ -28,7 +33,7 @@ fn fixtures() -> Vec<(String, Vec<u8>)> {
     let names = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut all: Vec<_> = names.filter(|name| name != "README.md").map(|name| (name.clone(), fixture(&name))).collect();
     all.sort();
-    assert!(all.len() > 50);
+    assert!(all.len() > 60);
     all
 }
 
@@ -48,6 +53,11 @@ fn look(bytes: &[u8]) -> Probe {
 /// The facts of bytes that have to be a picture.
 fn image(bytes: &[u8]) -> ImageInfo {
     look(bytes).content.image.expect("a picture")
+}
+
+/// The facts of bytes that have to be a video.
+fn video(bytes: &[u8]) -> VideoInfo {
+    look(bytes).content.video.expect("a video")
 }
 
 /// Counts what a probe takes from a reader.
