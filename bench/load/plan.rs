@@ -25,6 +25,9 @@ impl Dice {
 pub enum Kind {
     /// `GET` of the paths in turn, or of ranges of one.
     Get,
+    /// The lines of `--paths` in turn: `METHOD PATH`, then headers `NAME: VALUE` and a body, if any, each behind a tab; the
+    /// body begins with `=`.
+    Ask,
     /// `POST` of multipart/form-data with one file part.
     Multipart,
     /// `PUT` of the raw bytes, each to a path of its own.
@@ -67,6 +70,7 @@ impl Plan {
                     write!(head, "GET {path} HTTP/1.1\r\nHost: {host}\r\nRange: bytes={first}-{last}\r\n\r\n")
                 }
             },
+            Kind::Ask => ask(head, path, host),
             Kind::Multipart => write!(
                 head,
                 "POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: {length}\r\n\r\n"
@@ -97,6 +101,24 @@ impl Plan {
         stamp
     }
 }
+
+/// Writes the request that a line stands for.
+fn ask(head: &mut Vec<u8>, line: &str, host: &str) -> std::io::Result<()> {
+    let mut words = line.split('\t');
+    write!(head, "{} HTTP/1.1\r\nHost: {host}\r\n", words.next().unwrap_or_default())?;
+    let mut body = "";
+    for word in words {
+        match word.strip_prefix('=') {
+            Some(text) => body = text,
+            None => write!(head, "{word}\r\n")?,
+        }
+    }
+    if !body.is_empty() {
+        write!(head, "Content-Length: {}\r\n", body.len())?;
+    }
+    write!(head, "\r\n{body}")
+}
+
 /// `--name value` pairs.
 pub struct Options(HashMap<String, Vec<String>>);
 
@@ -131,11 +153,12 @@ impl Options {
 pub fn plan(options: &Options) -> Plan {
     let kind = match options.text("kind") {
         Some("get") => Kind::Get,
+        Some("ask") => Kind::Ask,
         Some("multipart") => Kind::Multipart,
         Some("put") => Kind::Put,
         Some("part") => Kind::Part,
         Some("tus") => Kind::Tus,
-        _ => fail("--kind get|multipart|put|part|tus"),
+        _ => fail("--kind get|ask|multipart|put|part|tus"),
     };
     let address = options.text("address").unwrap_or_else(|| fail("--address IP:PORT")).to_owned();
     let mut paths: Vec<String> = options.all("path").to_vec();
@@ -149,11 +172,12 @@ pub fn plan(options: &Options) -> Plan {
     let run = options.number("seed", 1_u64);
     let mut dice = Dice(run.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     let size: usize = options.number("size", 0);
-    if kind != Kind::Get && size < STAMP {
+    let bare = matches!(kind, Kind::Get | Kind::Ask);
+    if !bare && size < STAMP {
         fail("--size wants at least 16 bytes");
     }
     let mut payload = Vec::with_capacity(size + 8);
-    if kind != Kind::Get {
+    if !bare {
         while payload.len() < size {
             payload.extend_from_slice(&dice.next().to_le_bytes());
         }

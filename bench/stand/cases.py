@@ -339,7 +339,7 @@ def memory(stand: Stand) -> list[Row]:
 
 
 def all_cases() -> dict[str, tuple[str, Callable[[Stand], list[Row]]]]:
-    from . import flat, from_url, multipart
+    from . import flat, from_url, multipart, rest, webhooks
 
     return {
         "upload-10k-relaxed": ("10 KB uploads at 32 connections, relaxed durability", upload_small_relaxed),
@@ -355,5 +355,10 @@ def all_cases() -> dict[str, tuple[str, Callable[[Stand], list[Row]]]]:
         "start": ("time to ready on an empty data folder", start),
         "idle": ("idle memory, size of the binary", idle),
         "memory": ("peak memory under concurrent uploads, small to large", memory),
+        "rest-list": ("a list of 100 files out of 100 000, beside FastAPI and Fastify", rest.listing),
+        "rest-pages": ("pages of 1 000 000 files against pages of 1 000", rest.pages),
+        "rest-info": ("file info with signed authentication, beside nginx", rest.info),
+        "rest-store": ("storing and removing files, one by one and in batches", rest.storing),
+        "webhooks": ("10 KB uploads with three webhooks against none", webhooks.webhooks),
         "flat": ("latency with 1 000 000 file records against 1 000", flat.flat),
     }

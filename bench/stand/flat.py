@@ -8,6 +8,7 @@ import random
 import shutil
 import sqlite3
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from . import Broken, load
@@ -28,8 +29,8 @@ def database(folder: Path) -> Path:
     raise Broken(f"no SQLite file under {folder}")
 
 
-def fill(folder: Path, count: int) -> list[str]:
-    """Copies the one record until there are `count`; returns ids spread over all of them."""
+def fill(folder: Path, count: int, vary: Callable[[dict, random.Random], dict] | None = None) -> list[str]:
+    """Copies the one record until there are `count`, with what `vary` changes; returns ids spread over all of them."""
     dice = random.Random(count)
     store = sqlite3.connect(database(folder))
     try:
@@ -48,7 +49,7 @@ def fill(folder: Path, count: int) -> list[str]:
                     digits = id.hex
                     row["blob"] = (digits * (len(blob) // len(digits) + 1))[: len(blob)]
                 ids.append(str(id))
-                yield tuple(row.values())
+                yield tuple((row | vary(row, dice) if vary else row).values())
 
         ids: list[str] = [str(uuid.UUID(bytes=template["id"]))]
         marks = ", ".join("?" * len(columns))

@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -209,6 +210,40 @@ class Tusd(Server):
 
     def upload(self) -> list[str]:
         return [*self.address(), "--kind", "tus", "--path", "/files/"]
+
+
+class Listing(Server):
+    """A server whose list stands in a file that was made before: Fastify from memory, or FastAPI from SQLite."""
+
+    def __init__(self, name: str, source: Path) -> None:
+        super().__init__()
+        self.name = name
+        self.source = source
+
+    def command(self) -> list[str]:
+        if self.name == "fastify":
+            return ["node", str(BENCH / "peers" / "fastify" / "list.js"), str(self.port), str(self.source)]
+        python = BENCH / "peers" / "fastapi" / ".venv" / "bin" / "python"
+        place = ["--host", "127.0.0.1", "--port", str(self.port), "--app-dir", str(BENCH / "peers" / "fastapi")]
+        return [str(python), "-m", "uvicorn", "app:app", *place, "--no-access-log", "--log-level", "warning"]
+
+    def environment(self) -> dict[str, str]:
+        return super().environment() | {"NODE_ENV": "production", "DATABASE": str(self.source)}
+
+
+def install_fastapi() -> str | None:
+    """Installs FastAPI once, in an environment of its own; the reason when that is not possible."""
+    folder = BENCH / "peers" / "fastapi"
+    if (folder / ".venv" / "installed").exists():
+        return None
+    print("installing FastAPI …", flush=True)
+    pip = [str(folder / ".venv" / "bin" / "pip"), "install", "--quiet", "-r", str(folder / "requirements.txt")]
+    for command in ([sys.executable, "-m", "venv", str(folder / ".venv")], pip):
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            return f"{command[0]} failed: {(done.stderr or done.stdout).strip()[-300:]}"
+    (folder / ".venv" / "installed").touch()
+    return None
 
 
 def find_nginx() -> str | None:
