@@ -14,5 +14,7 @@ def content(name):
 patient, impatient = client(retry_throttled=1), client(retry_throttled=0)
 uploads = [patient.upload(content(name), store=True, size=5).uuid for name in ("a", "b")]
 refused = failure(impatient.upload, content("c"), size=5)
+project = patient.get_project_info().pub_key
+refused_by_rest = failure(impatient.get_project_info)
 
-report(uploads=uploads, refused=refused)
+report(uploads=uploads, refused=refused, project=project, refused_by_rest=refused_by_rest)

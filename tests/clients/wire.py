@@ -4,9 +4,11 @@ import json
 import sys
 
 from pyuploadcare import Uploadcare
+from pyuploadcare.api.auth import UploadcareAuth, UploadcareSimpleAuth
 from pyuploadcare.api.client import Client
 
 input = json.loads(sys.argv[1])
+schemes = {"simple": UploadcareSimpleAuth, "signed": UploadcareAuth}
 requests = []
 
 
@@ -27,11 +29,12 @@ class Recording(Client):
 
 
 def client(**settings):
-    """A client of the server under test; it has no REST API to speak to."""
+    """A client of the server under test; it proves who it is by the scheme that the test asks for."""
     base = input["base"] + "/"
-    settings = {"public_key": "demopublickey", "secret_key": "demosecretkey", **settings}
-    uploadcare = Uploadcare(api_base="http://127.0.0.1:9/", upload_base=base, cdn_base=base, **settings)
-    uploadcare.upload_client.__class__ = Recording
+    auth = schemes[input.get("scheme", "signed")]
+    settings = {"public_key": "demopublickey", "secret_key": "demosecretkey", "auth_class": auth, **settings}
+    uploadcare = Uploadcare(api_base=base, upload_base=base, cdn_base=base, **settings)
+    uploadcare.upload_client.__class__ = uploadcare.rest_client.__class__ = Recording
     return uploadcare
 
 
@@ -44,4 +47,4 @@ def failure(call, *arguments, **options):
 
 
 def report(**seen):
-    print(json.dumps({**seen, "wire": {"requests": requests, "foreign": []}}))
+    print(json.dumps({**seen, "wire": {"requests": requests, "foreign": []}}, default=str))

@@ -4,14 +4,20 @@
 //! at the server from the other side: at `/info/`, at the bytes that it delivers, at what is left in its stores.
 
 mod browser;
+mod deliveries;
 mod javascript;
 mod origin;
 mod python;
+mod rest_javascript;
+mod rest_python;
+mod ucare;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::Value;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::stowage::{Place, Server, bytes, until};
@@ -22,12 +28,28 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients");
 const PICTURE: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89\0\0\0\rIDATx\xdacd\xf8\xcfP\x0f\0\x03\
     \x86\x01\x80Z4}k\0\0\0\0IEND\xaeB`\x82";
 
+/// Local sources of files and targets of webhooks must be allowed by name.
+const LOCAL: (&str, &str) = ("STOWAGE_FETCH__ALLOW", "127.0.0.0/8,localhost");
+
+/// An id that no file has.
+const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
+
+/// How clients of the REST API prove who they are.
+const SCHEMES: [&str; 2] = ["simple", "signed"];
+
 /// A project that demands signatures, beside the one of the other tests.
 const PROJECTS: &str = r#"
 [[projects]]
 public_key = "signedproject"
 secret_keys = ["first secret", "second secret"]
 signed_uploads = true
+
+[[projects]]
+public_key = "restproject"
+secret_keys = ["first secret", "second secret"]
+name = "A shop"
+store_default = "0"
+collaborators = [{ name = "Ada", email = "ada@example.com" }]
 "#;
 
 /// What runs the scripts of a client.
@@ -45,6 +67,7 @@ impl Runtime {
         match self {
             Self::Node => {
                 package("@uploadcare/upload-client")?;
+                package("@uploadcare/rest-client")?;
                 package("@uploadcare/signed-uploads")?;
                 Some((on_path("node")?, None))
             }
@@ -107,6 +130,11 @@ impl Runtime {
     }
 }
 
+/// [`PICTURE`], as scripts are given it.
+fn picture() -> String {
+    STANDARD.encode(PICTURE)
+}
+
 fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
@@ -135,6 +163,15 @@ impl Server {
         answer.json().await.unwrap()
     }
 
+    /// What the REST API says to the owner of the demo project.
+    async fn rest(&self, path: &str) -> Value {
+        let asked =
+            self.http.get(self.url(path)).header("authorization", "Uploadcare.Simple demopublickey:demosecretkey");
+        let answer = asked.header("accept", "application/vnd.uploadcare-v0.7+json").send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        answer.json().await.unwrap()
+    }
+
     /// Checks that a file of the demo project is what was uploaded, on the outside and inside.
     async fn check(&self, id: &Value, content: &[u8], facts: Value) {
         self.check_of("demopublickey", id, content, facts).await;
@@ -149,6 +186,22 @@ impl Server {
         // Not printed: the content may be large.
         assert!(self.fetch(id.as_str().unwrap()).await == (200, content.to_vec()), "{id} is delivered as it was sent");
     }
+}
+
+/// Whether a text is a time as the REST API writes it.
+fn is_time(value: &Value) -> bool {
+    let text = value.as_str().unwrap_or_default();
+    let pattern = "0000-00-00T00:00:00.000000Z";
+    let fits = |(c, of): (char, char)| if of == '0' { c.is_ascii_digit() } else { c == of };
+    text.len() == pattern.len() && text.chars().zip(pattern.chars()).all(fits)
+}
+
+/// Checks that exactly these calls failed, each with its error and its text.
+fn check_failures(seen: &Value, expected: &[(&str, &str, &str)]) {
+    for (call, name, message) in expected {
+        assert_eq!(seen[call], json!({ "name": name, "message": message }), "{call}");
+    }
+    assert_eq!(seen.as_object().unwrap().len(), expected.len());
 }
 
 /// Checks that progress never went back, and came to its end.

@@ -15,3 +15,4 @@ mod multiparts;
 mod nodes;
 mod refusals;
 mod stowage;
+mod webhooks;

@@ -152,6 +152,13 @@ impl Server {
         format!("{}{path}", self.base)
     }
 
+    /// A line of what the kernel says of its memory, in KiB: `VmRSS` now, `VmHWM` at the peak.
+    pub fn memory(&self, line: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
+        let line = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':')).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// Ends it at once, as a crash does.
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();

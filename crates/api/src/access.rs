@@ -8,15 +8,16 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
+use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderName, HeaderValue, Request, Response, header};
 use http_body::Body as HttpBody;
-use stowage_model::RequestId;
+use stowage_model::{Cause, Initiator, RequestId};
 use tower::{Service, ServiceExt};
 use tower_http::timeout::TimeoutBody;
 use tracing::{Instrument, debug, debug_span};
 
-use crate::{State, cdn};
+use crate::{State, cdn, origin, rest};
 
 /// The header that names a request in answers and logs.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-uploadcare-request-id");
@@ -61,7 +62,8 @@ where
         let method = request.method().clone();
         let span = debug_span!("request", %id, %method, path = request.uri().path());
         if let Some(uri) = tidy(request.uri()) {
-            *request.uri_mut() = uri;
+            let sent = std::mem::replace(request.uri_mut(), uri);
+            request.extensions_mut().insert(AsSent(sent));
         }
         let answering = async move {
             // Delivery is most of all requests, and needs no router.
@@ -95,6 +97,15 @@ where
     }
 }
 
+/// The address of a request that was tidied, as it was sent.
+#[derive(Clone)]
+struct AsSent(Uri);
+
+/// The address of a request as its client sent, and perhaps signed it.
+pub(crate) fn as_sent(parts: &Parts) -> &Uri {
+    parts.extensions.get::<AsSent>().map_or(&parts.uri, |AsSent(uri)| uri)
+}
+
 tokio::task_local! {
     static REQUEST: RequestId;
 }
@@ -103,6 +114,12 @@ tokio::task_local! {
 /// much as a tenth of a small GET, while an error must always name its request.
 pub(crate) fn request_id() -> String {
     REQUEST.try_with(ToString::to_string).unwrap_or_default()
+}
+
+/// Who makes happen what a request makes happen: for webhooks.
+pub(crate) fn cause(state: &State, parts: &Parts) -> Cause {
+    let request_id = REQUEST.try_with(|id| id.0).unwrap_or_default();
+    Cause { initiator: Initiator::Api { request_id }, urls: origin::public_urls(state, parts) }
 }
 
 /// Runs work in a task of its own, which goes on when the client goes away, under the id of the request that is being
@@ -135,7 +152,7 @@ fn method_label(method: &http::Method) -> &'static str {
     }
 }
 
-/// The endpoints, which are served with and without the slash at the end.
+/// The endpoints of the Upload API, which are served with and without the slash at the end.
 const ENDPOINTS: [&str; 8] = [
     "/base",
     "/info",
@@ -147,12 +164,17 @@ const ENDPOINTS: [&str; 8] = [
     "/group/info",
 ];
 
+/// Whether a path without a slash at its end is that of an endpoint that has one.
+fn lacks_slash(path: &str) -> bool {
+    !path.ends_with('/') && (ENDPOINTS.contains(&path) || rest::is_rest(path))
+}
+
 /// The path as the router knows it, where it is written otherwise: runs of slashes become one, as clients send them, and
 /// an endpoint without its slash gets it, because a redirect would lose the body of a POST.
 fn tidy(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
     let doubled = path.contains("//");
-    if !doubled && (path.ends_with('/') || !ENDPOINTS.contains(&path)) {
+    if !doubled && !lacks_slash(path) {
         return None;
     }
     let mut tidied = String::with_capacity(path.len() + 1);
@@ -161,7 +183,7 @@ fn tidy(uri: &Uri) -> Option<Uri> {
             tidied.push(c);
         }
     }
-    if ENDPOINTS.contains(&tidied.as_str()) {
+    if lacks_slash(&tidied) {
         tidied.push('/');
     }
     if let Some(query) = uri.query() {
@@ -186,5 +208,9 @@ mod tests {
         assert_eq!(tidied("/info").as_deref(), Some("/info/"));
         assert_eq!(tidied("/x//y.txt").as_deref(), Some("/x/y.txt"));
         assert_eq!(tidied("http://h:1//base").as_deref(), Some("http://h:1/base/"));
+        assert_eq!(tidied("/files/"), None);
+        assert_eq!(tidied("/files?limit=1").as_deref(), Some("/files/?limit=1"));
+        assert_eq!(tidied("/files/x//metadata/-:45az_").as_deref(), Some("/files/x/metadata/-:45az_/"));
+        assert_eq!(tidied("/filesystem"), None);
     }
 }

@@ -4,9 +4,11 @@ use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use stowage_intake::{CompleteError, IntakeError, PartError};
-use stowage_model::Refusal;
+use stowage_model::rest::Shape;
+use stowage_model::{Refusal, RestRefusal};
 use stowage_store::records::RecordsError;
 use tracing::error;
+use utoipa::ToSchema;
 
 use crate::access::request_id;
 
@@ -19,14 +21,19 @@ pub(crate) enum Form {
     Json,
 }
 
-#[derive(Serialize)]
-struct Envelope<'a> {
+/// A refusal of the Upload API as JSON.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UploadError)]
+pub(crate) struct Envelope<'a> {
     error: Told<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UploadErrorTold)]
 struct Told<'a> {
+    /// The status that it would have as a text.
     status_code: u16,
+    /// The text.
     content: &'a str,
     error_code: &'static str,
 }
@@ -47,6 +54,22 @@ pub(crate) fn upload(refusal: &Refusal, form: Form) -> Response<Body> {
         }
     };
     if let Refusal::RequestThrottled { retry_after } = refusal {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));
+    }
+    response
+}
+
+/// A refusal of the REST API, in the media type that the request asked for.
+pub(crate) fn rest(refusal: &RestRefusal, media_type: &'static str) -> Response<Body> {
+    let text = refusal.to_string();
+    let body = match refusal.shape() {
+        Shape::Detail => serde_json::json!({ "detail": text }),
+        Shape::Field(name) => serde_json::json!({ name: [text] }),
+    };
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    set(&mut response, header::CONTENT_TYPE, media_type);
+    if let RestRefusal::Throttled(retry_after) = refusal {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));
     }
     response
@@ -107,6 +130,30 @@ pub(crate) fn of_records(failure: RecordsError) -> Refusal {
             Refusal::UploadApi
         }
     }
+}
+
+/// What the REST API is to tell of records that could not be asked.
+pub(crate) fn rest_of_records(failure: RecordsError) -> RestRefusal {
+    match failure {
+        RecordsError::NoSpace => RestRefusal::NoSpace,
+        failure @ RecordsError::Database(_) => of_records(failure).into(),
+    }
+}
+
+/// What the REST API is to tell of a file that was not copied.
+pub(crate) fn rest_of_intake(failure: IntakeError) -> RestRefusal {
+    match failure {
+        IntakeError::NoSpace => RestRefusal::NoSpace,
+        // Removed, and its bytes let go, since it was looked up.
+        IntakeError::SourceGone => RestRefusal::NotFound,
+        failure => of_intake(failure).into(),
+    }
+}
+
+/// What the REST API is to tell where an answer could not be written.
+pub(crate) fn rest_of_json(failure: &serde_json::Error) -> RestRefusal {
+    error!(request = request_id(), error = %failure, "an answer could not be written as JSON");
+    RestRefusal::Internal
 }
 
 /// What to tell of bytes that did not become files.

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::extract::State as Shared;
 use http::{Response, StatusCode, header};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{State, errors};
 
@@ -15,8 +16,9 @@ pub(crate) async fn live() -> Response<Body> {
     response
 }
 
-#[derive(Serialize)]
-struct Readiness {
+/// What can be worked with.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Readiness {
     ready: bool,
     records: &'static str,
     migrations: &'static str,

@@ -4,16 +4,20 @@ use axum::body::Body;
 use axum::extract::State as Shared;
 use http::{Request, Response, header};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{State, errors, origin};
 
-#[derive(Serialize)]
-struct Page<'a> {
+/// Where everything is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Addresses)]
+pub(crate) struct Page<'a> {
     name: &'static str,
     version: &'static str,
     upload: &'a str,
     rest: &'a str,
     cdn: &'a str,
+    openapi: &'a str,
 }
 
 pub(crate) async fn page(Shared(state): Shared<State>, request: Request<Body>) -> Response<Body> {
@@ -27,10 +31,11 @@ pub(crate) async fn page(Shared(state): Shared<State>, request: Request<Body>) -
             upload: &urls.upload,
             rest: &urls.rest,
             cdn: &urls.cdn,
+            openapi: &format!("{}/openapi.json", urls.rest),
         })
     } else {
         let text = format!(
-            "Stowage {}\n\nUpload API  {upload}/base/\nREST API    {rest}/\nDelivery    {cdn}/UUID/\n\n\
+            "Stowage {}\n\nUpload API  {upload}/base/\nREST API    {rest}/\nDelivery    {cdn}/UUID/\nOpenAPI     {rest}/openapi.json\n\n\
              curl -F UPLOADCARE_PUB_KEY=YOUR_PUBLIC_KEY -F UPLOADCARE_STORE=auto -F file=@photo.jpg {upload}/base/\n",
             env!("CARGO_PKG_VERSION"),
             upload = urls.upload,

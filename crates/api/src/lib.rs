@@ -1,14 +1,17 @@
-//! The doors: upload, delivery, and the page that explains them. A door parses a request, asks the rooms below and renders
+//! The doors: upload, REST, delivery, and the page that explains them. A door parses a request, asks the rooms below and renders
 //! what they answer; it holds no state of its own, so that any number of processes may serve.
 //! Folder = door, file = noun.
 
 mod access;
+mod auth;
 mod body;
 mod cdn;
 mod errors;
 mod health;
 mod landing;
+mod openapi;
 mod origin;
+mod rest;
 mod signature;
 mod throttle;
 mod token;
@@ -18,6 +21,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::routing::{MethodRouter, any};
+use http::{Request, Response};
 use serde::Deserialize;
 use stowage_delivery::Delivery;
 use stowage_fetch::Outbound;
@@ -27,7 +33,9 @@ use stowage_store::blobs::Blobs;
 use stowage_store::records::Records;
 
 pub use access::{Front, Peer};
+pub use auth::AuthOptions;
 pub use origin::{TrustedProxies, UrlOptions};
+pub use rest::{Pages, RestOptions};
 pub use throttle::{Options as ThrottleOptions, Throttle};
 pub use upload::PartUrls;
 
@@ -81,6 +89,12 @@ pub struct Shared {
     pub request_timeout: Duration,
     /// Whether requests are counted.
     pub metrics: bool,
+    /// How clients of the REST API prove who they are.
+    pub auth: AuthOptions,
+    /// How the REST API answers.
+    pub rest: RestOptions,
+    /// Lists that were shown a moment ago.
+    pub pages: Pages,
     /// Where the world reaches the APIs.
     pub urls: UrlOptions,
     /// Who may speak for others.
@@ -104,12 +118,29 @@ impl std::ops::Deref for State {
 
 /// Everything that the main listener serves.
 pub fn service(state: State) -> Front {
-    let router = Router::new()
-        .route("/", axum::routing::any(landing::page))
-        .route("/health", axum::routing::any(health::live))
-        .route("/ready", axum::routing::any(health::ready))
+    let pages = pages().into_iter().fold(Router::new(), |router, (path, page)| router.route(path, page));
+    let router = pages
         .merge(upload::routes())
-        .fallback(cdn::route)
+        .merge(rest::routes())
+        .fallback(elsewhere)
         .with_state(state.clone());
     Front::new(router, state)
+}
+
+/// The pages around the APIs.
+fn pages() -> [(&'static str, MethodRouter<State>); 4] {
+    [
+        ("/", any(landing::page)),
+        ("/health", any(health::live)),
+        ("/ready", any(health::ready)),
+        ("/openapi.json", any(openapi::page)),
+    ]
+}
+
+/// Answers what no endpoint serves: as the REST API does below its paths, as delivery does everywhere else.
+async fn elsewhere(state: axum::extract::State<State>, request: Request<Body>) -> Response<Body> {
+    if rest::is_rest(request.uri().path()) {
+        return rest::nothing(&state, &request);
+    }
+    cdn::route(state, request).await
 }

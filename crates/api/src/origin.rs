@@ -49,13 +49,23 @@ pub(crate) fn public_urls(state: &State, request: &Parts) -> PublicUrls {
 }
 
 fn own_address(trusted: &TrustedProxies, request: &Parts) -> String {
-    let peer = request.extensions.get::<Peer>();
-    let proxied = peer.is_some_and(|Peer(address)| trusted.trust(address.ip()));
-    let Forwarded { scheme, host } = if proxied { Forwarded::read(&request.headers) } else { Forwarded::default() };
+    let Forwarded { scheme, host } = forwarded(trusted, request);
     let asked = request.uri.authority().map(http::uri::Authority::as_str);
     let asked = asked.or_else(|| request.headers.get(header::HOST).and_then(|host| host.to_str().ok()));
     let host = host.or_else(|| asked.filter(|host| is_host(host)).map(str::to_owned));
     format!("{}://{}", scheme.unwrap_or("http"), host.as_deref().unwrap_or("localhost"))
+}
+
+/// What a trusted proxy says about a request.
+fn forwarded(trusted: &TrustedProxies, request: &Parts) -> Forwarded {
+    let peer = request.extensions.get::<Peer>();
+    let proxied = peer.is_some_and(|Peer(address)| trusted.trust(address.ip()));
+    if proxied { Forwarded::read(&request.headers) } else { Forwarded::default() }
+}
+
+/// Whether the request came over HTTPS, as far as a trusted proxy says so.
+pub(crate) fn is_https(state: &State, request: &Parts) -> bool {
+    forwarded(&state.trusted_proxies, request).scheme == Some("https")
 }
 
 /// The address that the request came from: behind trusted proxies, the last one that none of them owns.

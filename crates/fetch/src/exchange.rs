@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, header, response};
+use http::{HeaderMap, HeaderValue, Method, Request, header, request, response};
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -37,9 +37,11 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// Asks for a URL over a wire that leads to its host, and waits for the head of the answer.
-    pub(crate) async fn get(url: &Url, wire: Box<dyn Wire>) -> Result<(response::Parts, Self), FetchError> {
-        let request = request(url).map_err(|_| FetchError::Url(UrlFault::Invalid))?;
+    /// Sends a request over a wire that leads to its host, and waits for the head of the answer.
+    pub(crate) async fn begin(
+        request: Request<String>,
+        wire: Box<dyn Wire>,
+    ) -> Result<(response::Parts, Self), FetchError> {
         let mut http = http1::Builder::new();
         // Foreign servers err in harmless ways: a header that is none is as if it were not there.
         http.max_buf_size(READ_BUFFER).max_header_size(MAX_HEAD).ignore_invalid_headers_in_responses(true);
@@ -111,12 +113,29 @@ fn drive(connection: &mut Connection, idle: &mut bool, cx: &mut Context<'_>) {
     }
 }
 
-fn request(url: &Url) -> http::Result<Request<String>> {
-    Request::get(&url[Position::BeforePath..Position::AfterQuery])
-        .header(header::HOST, &url[Position::BeforeHost..Position::AfterPort])
-        .header(header::USER_AGENT, USER_AGENT)
+/// The request for what a URL leads to.
+pub(crate) fn get(url: &Url) -> Result<Request<String>, FetchError> {
+    let request = to(Method::GET, url)
         .header(header::ACCEPT, "*/*")
         // The file as it is: its length is known then, and a `.tar.gz` stays one.
         .header(header::ACCEPT_ENCODING, "identity")
-        .body(String::new())
+        .body(String::new());
+    request.map_err(|_| FetchError::Url(UrlFault::Invalid))
+}
+
+/// The request that tells a URL something.
+pub(crate) fn post(url: &Url, headers: &HeaderMap, body: String) -> Result<Request<String>, FetchError> {
+    let mut request = to(Method::POST, url).body(body).map_err(|_| FetchError::Url(UrlFault::Invalid))?;
+    request.headers_mut().extend(headers.clone());
+    // So that the server does not keep a connection that serves but once.
+    request.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    Ok(request)
+}
+
+fn to(method: Method, url: &Url) -> request::Builder {
+    Request::builder()
+        .method(method)
+        .uri(&url[Position::BeforePath..Position::AfterQuery])
+        .header(header::HOST, &url[Position::BeforeHost..Position::AfterPort])
+        .header(header::USER_AGENT, USER_AGENT)
 }

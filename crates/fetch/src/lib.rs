@@ -20,7 +20,7 @@ pub mod testing;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode, header, response};
+use http::{HeaderMap, Request, StatusCode, header, response};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::rustls::RootCertStore;
 pub use url::Url;
@@ -38,6 +38,11 @@ pub use crate::target::parse;
 
 /// The longest total time; what is configured above it means this.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// How long the body of an answer is listened to that does not matter.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// How many bytes of it, give or take what one read brings.
+const HEARD: usize = 4 << 10;
 
 /// The way out to foreign servers; cheap to clone.
 #[derive(Clone)]
@@ -83,6 +88,40 @@ impl Outbound {
         let deadline = Deadline { at: Instant::now() + total, total };
         timeout_at(deadline.at, self.0.follow(url, deadline)).await.unwrap_or(Err(deadline.passed()))
     }
+
+    /// Posts a body to a URL and returns the status of the answer, whichever it is: redirects are not followed.
+    ///
+    /// The URL is judged in full, whatever [`Outbound::check`] said before. All of it may take `total`; at most 4 KiB of the
+    /// answer's body are read, for at most a second, and no fault in them counts.
+    pub async fn post(
+        &self,
+        url: &Url,
+        headers: &HeaderMap,
+        body: String,
+        total: Duration,
+    ) -> Result<StatusCode, FetchError> {
+        let total = total.min(LONGEST);
+        let deadline = Deadline { at: Instant::now() + total, total };
+        let url = target::accept(url.clone()).map_err(FetchError::Url)?;
+        let request = exchange::post(&url, headers, body)?;
+        let telling = timeout_at(deadline.at, self.0.tell(request, &url)).await;
+        let (status, exchange) = telling.unwrap_or(Err(deadline.passed()))?;
+        let patience = deadline.at.min(Instant::now() + GOODBYE);
+        // Whoever hangs up on an answer that is still being written makes trouble in the logs of the other side.
+        let _ = timeout_at(patience, listen(exchange)).await;
+        Ok(status)
+    }
+}
+
+/// Reads the beginning of a body, and forgets it.
+async fn listen(mut exchange: Exchange) {
+    let mut read = 0;
+    while read < HEARD {
+        match exchange.piece().await {
+            Ok(Some(piece)) => read += piece.len(),
+            Ok(None) | Err(_) => return,
+        }
+    }
 }
 
 impl Inner {
@@ -102,10 +141,21 @@ impl Inner {
     }
 
     async fn ask(&self, url: &Url) -> Result<(response::Parts, Exchange), FetchError> {
-        let late = Err(FetchError::Network("connection timed out"));
-        let wire = timeout(self.options.connect_timeout, self.connect(url)).await.unwrap_or(late)?;
+        let wire = self.wire(url).await?;
         let late = Err(FetchError::Network("the server does not answer"));
-        timeout(self.options.idle_timeout, Exchange::get(url, wire)).await.unwrap_or(late)
+        timeout(self.options.idle_timeout, Exchange::begin(exchange::get(url)?, wire)).await.unwrap_or(late)
+    }
+
+    async fn tell(&self, request: Request<String>, url: &Url) -> Result<(StatusCode, Exchange), FetchError> {
+        let wire = self.wire(url).await?;
+        let (head, exchange) = Exchange::begin(request, wire).await?;
+        Ok((head.status, exchange))
+    }
+
+    /// A connection to the host of a URL.
+    async fn wire(&self, url: &Url) -> Result<Box<dyn Wire>, FetchError> {
+        let late = Err(FetchError::Network("connection timed out"));
+        timeout(self.options.connect_timeout, self.connect(url)).await.unwrap_or(late)
     }
 
     async fn connect(&self, url: &Url) -> Result<Box<dyn Wire>, FetchError> {

@@ -1,8 +1,7 @@
 //! Files that a job has fetched: accepted only while the job is still ours.
 
-use stowage_model::{FileId, Project};
+use stowage_model::{FileId, FromUrl, Project};
 use stowage_store::records::{Claimed, FinishError, RecordsError};
-use uuid::Uuid;
 
 use super::{Description, Intake, IntakeError, Received};
 
@@ -18,22 +17,20 @@ pub enum FetchedError {
 }
 
 impl Intake {
-    /// Makes a file of what a job has fetched and ends the job, in one commit. `remember` is the URL under which the file is
-    /// to be found again.
+    /// Makes a file of what a job has fetched for `task` and ends the job, in one commit.
     pub async fn accept_fetched(
         &self,
         project: &Project,
         received: Received,
         description: Description,
         claim: &Claimed,
-        token: Uuid,
-        remember: Option<&str>,
+        task: &FromUrl,
     ) -> Result<FileId, FetchedError> {
         self.check(project, &received, description.declared_type.as_deref()).await?;
         let file = self.keep(received, description).await?;
         let (id, blob) = (file.id, file.blob.clone());
         let now = self.clock.now();
-        match self.records.finish_url_task(claim, token, project.id, file, remember, now).await {
+        match self.records.finish_url_task(claim, task, file, now).await {
             Ok(_) => Ok(id),
             Err(error) => {
                 let certain = !matches!(error, FinishError::Records(RecordsError::Database(_)));

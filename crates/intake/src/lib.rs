@@ -2,6 +2,7 @@
 //! commit of blobs and records that leaves nothing behind when it fails. What a way in has to say about its bytes
 //! (names, flags, limits of its own) is checked by its door before.
 
+mod copy;
 mod fetched;
 mod parts;
 mod rules;
@@ -11,9 +12,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use stowage_image::Probe;
-use stowage_model::{BlobKey, Clock, FileId, FileName, Ids, Metadata, NewFile, Project, Refusal, Tags};
+use stowage_model::{
+    BlobKey, Cause, Clock, FileId, FileName, Ids, Metadata, NewFile, Project, Refusal, Tags, Timestamp,
+};
 use stowage_store::blobs::{BlobError, Blobs, Draft, Finished};
 use stowage_store::records::{AddError, Records, RecordsError};
+use stowage_store::turns::Turns;
 use tokio::sync::Semaphore;
 use tracing::warn;
 
@@ -33,7 +37,7 @@ pub struct Intake {
     /// Scans that may run at the same time.
     scans: Arc<Semaphore>,
     /// Uploads that are being completed here.
-    completing: Arc<parts::Completing>,
+    completing: Arc<Turns<FileId>>,
 }
 
 /// Why bytes did not become files; nothing of them is kept.
@@ -57,6 +61,9 @@ pub enum IntakeError {
     /// The id that was asked for is taken.
     #[error("the id {0} is taken")]
     IdTaken(FileId),
+    /// The bytes that were to be copied are there no more.
+    #[error("the bytes of the source are gone")]
+    SourceGone,
     /// There is no space left for the bytes or for their record.
     #[error("no space left")]
     NoSpace,
@@ -214,11 +221,12 @@ impl Intake {
     }
 
     /// Makes files of what was received and checked: all of them, in this order, or none. Not to be given up halfway: what
-    /// is kept by then stays until the janitor finds it.
+    /// is kept by then stays until the janitor finds it. `cause` is told to webhooks.
     pub async fn accept(
         &self,
         project: &Project,
         uploads: Vec<(Received, Description)>,
+        cause: Cause,
     ) -> Result<Vec<FileId>, IntakeError> {
         let mut files = Vec::with_capacity(uploads.len());
         for (received, description) in uploads {
@@ -231,9 +239,21 @@ impl Intake {
             }
         }
         let ids = files.iter().map(|file| file.id).collect();
+        self.record(project, files, cause).await?;
+        Ok(ids)
+    }
+
+    /// Records files whose bytes are kept, all or none, and answers their upload times. Where nothing was recorded, the bytes
+    /// go.
+    async fn record(
+        &self,
+        project: &Project,
+        files: Vec<NewFile>,
+        cause: Cause,
+    ) -> Result<Vec<Timestamp>, IntakeError> {
         let blobs: Vec<BlobKey> = files.iter().map(|file| file.blob.clone()).collect();
-        match self.records.add_files(project.id, files).await {
-            Ok(_) => Ok(ids),
+        match self.records.add_files(project.id, files, cause).await {
+            Ok(times) => Ok(times),
             Err(error) => {
                 let certain = matches!(error, AddError::IdTaken(_) | AddError::Records(RecordsError::NoSpace));
                 // A database that went away may have committed all the same: then the blobs must stay. If it did not,

@@ -4,16 +4,14 @@
 //! On disk a part is written to its own place of the file that stays, and the records know which parts have arrived. In
 //! S3 the store itself knows, because clients may send their parts there without us.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use stowage_model::multipart::MIN_PART_SIZE;
-use stowage_model::{FileId, FileName, Metadata, NewFile, Project, Tags, Upload};
+use stowage_model::{Cause, FileId, FileName, Metadata, NewFile, Project, Tags, Upload};
 use stowage_store::blobs::{AssembleError, BlobError, Part, PartDraft, PartError as BlobPartError, Parts};
 use stowage_store::records::{self, RecordsError};
-use tokio::sync::OwnedMutexGuard;
+use stowage_store::turns::Turns;
 use tracing::warn;
 
 use super::rules::Content;
@@ -231,10 +229,11 @@ impl Intake {
         Ok((upload, arrived))
     }
 
-    /// Makes an upload a file. One whose parts do not fit stays open; one whose content is refused is gone.
-    pub async fn complete_upload(&self, project: &Project, id: FileId) -> Result<FileId, CompleteError> {
+    /// Makes an upload a file. One whose parts do not fit stays open; one whose content is refused is gone. `cause` is told
+    /// to webhooks.
+    pub async fn complete_upload(&self, project: &Project, id: FileId, cause: Cause) -> Result<FileId, CompleteError> {
         // One after the other: S3 servers have many words for an upload that is just being assembled.
-        let _alone = self.completing.turn(id).await;
+        let _alone = Turns::take(&self.completing, id).await;
         let upload = self.records.upload(id).await?.filter(|upload| upload.project == project.id);
         let upload = upload.ok_or(CompleteError::NotFound)?;
         if upload.completed {
@@ -279,7 +278,7 @@ impl Intake {
             }
         };
         let expect = recorded_here.then(|| arrived.iter().map(|part| (part.number, part.etag.clone())).collect());
-        match self.records.complete_upload(&upload, file, expect, self.clock.now()).await {
+        match self.records.complete_upload(&upload, file, expect, cause, self.clock.now()).await {
             Ok(_) => Ok(id),
             Err(records::CompleteError::NotOpen) => match self.records.upload(id).await? {
                 Some(upload) if upload.completed => Err(CompleteError::Completed),
@@ -320,26 +319,6 @@ impl Intake {
         if let Err(error) = self.blobs.abort_parts(parts).await {
             warn!(blob = %parts.key, %error, "an upload that is given up stays until the janitor finds it");
         }
-    }
-}
-
-/// Lets uploads be completed one after the other, each for itself.
-#[derive(Default)]
-pub(crate) struct Completing(Mutex<HashMap<FileId, Weak<tokio::sync::Mutex<()>>>>);
-
-impl Completing {
-    async fn turn(&self, id: FileId) -> OwnedMutexGuard<()> {
-        let lock = {
-            let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            locks.retain(|_, lock| lock.strong_count() > 0);
-            let known = locks.get(&id).and_then(Weak::upgrade);
-            known.unwrap_or_else(|| {
-                let lock = Arc::default();
-                locks.insert(id, Arc::downgrade(&lock));
-                lock
-            })
-        };
-        lock.lock_owned().await
     }
 }
 

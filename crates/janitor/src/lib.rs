@@ -2,16 +2,19 @@
 //! what crashes left behind is found. Every step is idempotent and may be taken by several nodes at once; what is
 //! deleted first disappears from the records, so that a crash leaves a blob too many, never a record without its blob.
 
-use std::fmt;
+mod report;
+
 use std::time::Duration;
 
 use serde::Deserialize;
 use stowage_model::units::duration;
-use stowage_model::{BlobKey, Clock, FileId, Timestamp};
+use stowage_model::{BlobKey, Cause, Clock, Initiator, PublicUrls, Timestamp};
 use stowage_store::blobs::{BlobError, Blobs, Freed, Parts, Stored};
 use stowage_store::records::{Records, RecordsError};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
+
+pub use report::{Deletion, Report};
 
 /// How many files or blobs are handled in one transaction.
 const BATCH: u32 = 500;
@@ -26,9 +29,15 @@ pub struct Options {
     /// How long a file lives that was not stored.
     #[serde(deserialize_with = "duration")]
     pub temporary_ttl: Duration,
+    /// How long the bytes of a file that somebody removed are kept, so that storing brings it back.
+    #[serde(deserialize_with = "duration")]
+    pub recovery_ttl: Duration,
     /// How long the record of a removed file is kept.
     #[serde(deserialize_with = "duration")]
     pub removed_ttl: Duration,
+    /// How long the log of deliveries to webhooks is kept.
+    #[serde(deserialize_with = "duration")]
+    pub delivery_log_ttl: Duration,
     /// How often expired files and deletable blobs are looked for.
     #[serde(deserialize_with = "duration")]
     pub interval: Duration,
@@ -47,6 +56,8 @@ pub struct Janitor {
     blobs: Blobs,
     clock: Clock,
     options: Options,
+    /// What webhooks are told of who has done it.
+    cause: Cause,
 }
 
 /// Why the janitor could not finish; what it has done stays done, and the next round goes on from there.
@@ -60,148 +71,11 @@ pub enum JanitorError {
     Blobs(#[from] BlobError),
 }
 
-/// What was done.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Report {
-    /// Temporary files that expired.
-    pub expired: u64,
-    /// Blobs of removed files that were deleted.
-    pub blobs: u64,
-    /// Records of files removed long ago that were deleted.
-    pub records: u64,
-    /// Blobs, or parts of packs, that no record knew.
-    pub orphans: u64,
-    /// Unfinished blobs that dead processes left.
-    pub drafts: u64,
-    /// Multipart uploads that were not completed in time.
-    pub uploads: u64,
-    /// Traces of what ended long ago: tasks, completed uploads, used-up tokens.
-    pub traces: u64,
-}
-
-impl Report {
-    /// Adds what another step has done.
-    pub fn add(&mut self, other: Self) {
-        self.expired += other.expired;
-        self.blobs += other.blobs;
-        self.records += other.records;
-        self.orphans += other.orphans;
-        self.drafts += other.drafts;
-        self.uploads += other.uploads;
-        self.traces += other.traces;
-    }
-
-    fn count(self) {
-        for (kind, number) in [
-            ("expired", self.expired),
-            ("blobs", self.blobs),
-            ("records", self.records),
-            ("orphans", self.orphans),
-            ("drafts", self.drafts),
-            ("uploads", self.uploads),
-            ("traces", self.traces),
-        ] {
-            metrics::counter!("stowage_janitor_deleted_total", "kind" => kind).increment(number);
-        }
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { expired, blobs, records, orphans, drafts, uploads, traces } = self;
-        write!(
-            f,
-            "{expired} file(s) expired, {blobs} blob(s) of removed files deleted, {records} old record(s) deleted, \
-             {orphans} forgotten blob(s) and {drafts} unfinished one(s) removed, {uploads} multipart upload(s) expired, \
-             {traces} trace(s) of ended work deleted"
-        )
-    }
-}
-
-/// Something that is due to be deleted, and why. Its `Display` is a line for people.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Deletion {
-    /// A temporary file whose time is over.
-    Expired {
-        /// The file.
-        file: FileId,
-        /// When it was uploaded.
-        uploaded_at: Timestamp,
-        /// Its length in bytes.
-        size: u64,
-        /// How long it was to live.
-        ttl: Duration,
-    },
-    /// A multipart upload whose time is over.
-    Upload {
-        /// The id that its file would have had.
-        file: FileId,
-        /// When it was started.
-        started_at: Timestamp,
-    },
-    /// The blob of a removed file.
-    Garbage(BlobKey),
-    /// Records of files that were removed long ago.
-    Records {
-        /// How many.
-        count: u64,
-        /// How long they are kept.
-        ttl: Duration,
-    },
-    /// A blob that no record knows.
-    Orphan {
-        /// The blob.
-        blob: BlobKey,
-        /// Its length in bytes.
-        size: u64,
-    },
-    /// Parts of a pack that no record knows.
-    PackParts {
-        /// The pack.
-        pack: String,
-        /// How much would be freed.
-        freed: Freed,
-    },
-    /// Unfinished blobs of dead processes.
-    Drafts(Freed),
-}
-
-impl fmt::Display for Deletion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = |ttl: &Duration| {
-            let seconds = ttl.as_secs();
-            if seconds > 0 && seconds.is_multiple_of(3600) {
-                format!("{}h", seconds / 3600)
-            } else {
-                format!("{seconds}s")
-            }
-        };
-        match self {
-            Self::Expired { file, uploaded_at, size, ttl } => {
-                write!(f, "file {file}: uploaded {uploaded_at}, not stored within {} ({size} bytes)", words(ttl))
-            }
-            Self::Upload { file, started_at } => {
-                write!(f, "multipart upload {file}: started {started_at}, not completed in time")
-            }
-            Self::Garbage(blob) => write!(f, "blob {blob}: its file was removed"),
-            Self::Records { count, ttl } => {
-                write!(f, "{count} record(s) of files removed more than {} ago", words(ttl))
-            }
-            Self::Orphan { blob, size } => write!(f, "blob {blob}: no record knows it ({size} bytes)"),
-            Self::PackParts { pack, freed } => {
-                write!(f, "pack {pack}: no record knows {} part(s) of it ({} bytes)", freed.items, freed.bytes)
-            }
-            Self::Drafts(freed) => {
-                write!(f, "{} unfinished upload(s) of processes that ended ({} bytes)", freed.items, freed.bytes)
-            }
-        }
-    }
-}
-
 impl Janitor {
     /// A janitor for these stores.
-    pub fn new(records: Records, blobs: Blobs, clock: Clock, options: Options) -> Self {
-        Self { records, blobs, clock, options }
+    pub fn new(records: Records, blobs: Blobs, clock: Clock, urls: PublicUrls, options: Options) -> Self {
+        let cause = Cause { initiator: Initiator::System, urls };
+        Self { records, blobs, clock, options, cause }
     }
 
     /// Works until told to stop: tidies at each interval, and sweeps now and then.
@@ -226,14 +100,24 @@ impl Janitor {
         }
     }
 
-    /// Lets temporary files expire, deletes the blobs of removed files, and forgets files removed long ago.
+    /// Lets temporary files expire, deletes the blobs of removed files that can be brought back no more, and forgets files
+    /// removed long ago.
     pub async fn tidy(&self) -> Result<Report, JanitorError> {
         let now = self.clock.now();
         let mut report = Report::default();
         loop {
-            let expired = self.records.expire_files(now.minus(self.options.temporary_ttl), now, BATCH).await?;
+            let expired =
+                self.records.expire_files(now.minus(self.options.temporary_ttl), now, BATCH, &self.cause).await?;
             report.expired += expired.len() as u64;
             if expired.len() < BATCH as usize {
+                break;
+            }
+        }
+        loop {
+            let cutoff = now.minus(self.options.recovery_ttl);
+            let lost = self.records.let_go(cutoff, now, BATCH).await?.len();
+            report.lost += lost as u64;
+            if lost < BATCH as usize {
                 break;
             }
         }
@@ -281,7 +165,8 @@ impl Janitor {
         loop {
             let purged = self.records.purge_uploads(now, BATCH).await?
                 + self.records.purge_tokens(now, BATCH).await?
-                + self.records.purge_url_tasks(now.minus(TASK_TTL), BATCH).await?;
+                + self.records.purge_url_tasks(now.minus(TASK_TTL), BATCH).await?
+                + self.records.purge_deliveries(now.minus(self.options.delivery_log_ttl), BATCH).await?;
             count += purged;
             if purged < u64::from(BATCH) {
                 return Ok(count);
@@ -330,6 +215,10 @@ impl Janitor {
         // All of them at once: nothing is held but ids and times, and a dry run is a person's patience long.
         for expired in self.records.expired_files(now.minus(ttl), u32::MAX).await? {
             say(Deletion::Expired { file: expired.id, uploaded_at: expired.uploaded_at, size: expired.size, ttl });
+        }
+        let ttl = self.options.recovery_ttl;
+        for lost in self.records.removable(now.minus(ttl), u32::MAX).await? {
+            say(Deletion::Lost { file: lost.id, removed_at: lost.removed_at, size: lost.size, ttl });
         }
         for upload in self.records.expired_uploads(now, u32::MAX).await? {
             say(Deletion::Upload { file: upload.id, started_at: upload.started_at });

@@ -86,8 +86,7 @@ async fn accept(
     received: stowage_intake::Received,
     description: Description,
 ) -> Result<End, Refusal> {
-    let remember = task.remember.then_some(task.url.as_str());
-    match tools.intake.accept_fetched(project, received, description, claim, task.token, remember).await {
+    match tools.intake.accept_fetched(project, received, description, claim, task).await {
         Ok(_) => Ok(End::Done),
         Err(FetchedError::LeaseLost) => Ok(End::Lost),
         Err(FetchedError::Intake(IntakeError::Records(failure))) => {

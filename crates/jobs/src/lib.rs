@@ -1,9 +1,12 @@
-//! Work that nobody waits for: the runner, which claims due jobs and keeps them alive, and the job bodies. A job may be
-//! broken off at any moment and begun again on another node, so that a body commits what it has done and the end of its
-//! job in one transaction, and only while the job is still its own.
+//! Work that nobody waits for: the runner, which claims due jobs and keeps them alive, the job bodies, and the postman, who
+//! tells webhooks. A job may be broken off at any moment and begun again on another node, so that a body commits what it has
+//! done and the end of its job in one transaction, and only while the job is still its own.
 
 mod from_url;
+mod postman;
 mod runner;
+mod targets;
+mod webhook;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,10 +15,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use stowage_fetch::Outbound;
 use stowage_intake::Intake;
-use stowage_model::units::duration;
+use stowage_model::units::{duration, durations};
 use stowage_model::{Clock, Ids};
 use stowage_store::records::Records;
 
+pub use postman::Postman;
 pub use runner::Runner;
 
 /// `[jobs]` of the configuration.
@@ -32,6 +36,26 @@ pub struct Options {
     pub lease: Duration,
     /// How often a job is begun before it counts as failed.
     pub attempts: u32,
+}
+
+/// `[webhooks]` of the configuration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookOptions {
+    /// The pauses after the first failed attempt, the second, and so on; the last is repeated. Without any, there is one
+    /// attempt.
+    #[serde(deserialize_with = "durations")]
+    pub schedule: Vec<Duration>,
+    /// How long after an event its deliveries are tried.
+    #[serde(deserialize_with = "duration")]
+    pub give_up_after: Duration,
+    /// How long one attempt may take.
+    #[serde(deserialize_with = "duration")]
+    pub timeout: Duration,
+    /// How many deliveries a process has under way at the same time.
+    pub concurrency: usize,
+    /// How many attempts a process begins in a second at most; 0 means no limit.
+    pub per_second: u32,
 }
 
 /// What jobs need of the rest of the house.

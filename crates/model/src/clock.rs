@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize, Serializer};
-use time::OffsetDateTime;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
+use time::{OffsetDateTime, PrimitiveDateTime};
+use utoipa::ToSchema;
 
 /// A moment in UTC, in microseconds since 1970.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, ToSchema)]
+#[schema(value_type = String, format = DateTime, description = "A moment in UTC, with six fractional digits and `Z`.")]
 pub struct Timestamp(pub i64);
 
 const API_FORMAT: &[BorrowedFormatItem<'static>] =
@@ -49,14 +51,37 @@ fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
+impl Timestamp {
+    /// Writes the form of every time in the APIs: lists have hundreds of them. None outside of the years 0 to 9999.
+    fn write(self, buffer: &mut [u8; 27]) -> Option<&str> {
+        let time = OffsetDateTime::from_unix_timestamp(self.seconds()).ok()?;
+        let year = u32::try_from(time.year()).ok().filter(|year| *year <= 9999)?;
+        let micros = u32::try_from(self.0.rem_euclid(1_000_000)).ok()?;
+        buffer.copy_from_slice(b"0000-00-00T00:00:00.000000Z");
+        for (place, number) in [
+            (0..4, year),
+            (5..7, u8::from(time.month()).into()),
+            (8..10, time.day().into()),
+            (11..13, time.hour().into()),
+            (14..16, time.minute().into()),
+            (17..19, time.second().into()),
+            (20..26, micros),
+        ] {
+            let mut number: u32 = number;
+            for digit in buffer[place].iter_mut().rev() {
+                *digit += u8::try_from(number % 10).unwrap_or_default();
+                number /= 10;
+            }
+        }
+        str::from_utf8(buffer).ok()
+    }
+}
+
 /// The form of every time in the APIs: UTC, six fractional digits, `Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1000)
-            .ok()
-            .and_then(|time| time.format(API_FORMAT).ok());
-        match text {
-            Some(text) => f.write_str(&text),
+        match self.write(&mut [0; 27]) {
+            Some(text) => f.write_str(text),
             None => write!(f, "{}us", self.0),
         }
     }
@@ -64,7 +89,20 @@ impl fmt::Display for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match self.write(&mut [0; 27]) {
+            Some(text) => serializer.serialize_str(text),
+            None => serializer.collect_str(self),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    /// Reads the form in which times are written.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let time = PrimitiveDateTime::parse(&text, API_FORMAT).map_err(D::Error::custom)?;
+        let micros = time.assume_utc().unix_timestamp_nanos().div_euclid(1000);
+        i64::try_from(micros).map(Self).map_err(D::Error::custom)
     }
 }
 
@@ -121,6 +159,15 @@ mod tests {
     fn times_are_written_with_six_digits_and_z() {
         assert_eq!(Timestamp(1_664_928_796_093_042).to_string(), "2022-10-05T00:13:16.093042Z");
         assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00.000000Z");
+        assert_eq!(Timestamp(-1).to_string(), "1969-12-31T23:59:59.999999Z");
+        assert_eq!(Timestamp(951_782_400_000_010).to_string(), "2000-02-29T00:00:00.000010Z");
+        assert_eq!(Timestamp(253_402_300_799_999_999).to_string(), "9999-12-31T23:59:59.999999Z");
+        assert_eq!(Timestamp(253_402_300_800_000_000).to_string(), "253402300800000000us");
+        for extreme in [i64::MIN, i64::MAX] {
+            assert_eq!(Timestamp(extreme).to_string(), format!("{extreme}us"));
+        }
+        let written = serde_json::to_value(Timestamp(1_664_928_796_093_042)).unwrap();
+        assert_eq!(serde_json::from_value::<Timestamp>(written).unwrap(), Timestamp(1_664_928_796_093_042));
     }
 
     #[test]

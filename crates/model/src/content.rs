@@ -2,22 +2,25 @@
 //! `content_info` of the APIs (upload-api reference, file information object), and is kept in the records as it is shown.
 
 use serde::{Deserialize, Serialize, Serializer};
+use utoipa::ToSchema;
 
 /// `content_info`: the detected type and the facts that were read from the content.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct ContentInfo {
     /// The type detected from the content.
     pub mime: MimeInfo,
     /// Facts of a picture; absent for everything else.
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(nullable = false)]
     pub image: Option<ImageInfo>,
     /// Facts of a video; absent for everything else.
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(nullable = false)]
     pub video: Option<VideoInfo>,
 }
 
 /// A MIME type, whole and in its two halves.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct MimeInfo {
     /// `type/subtype`.
     pub mime: String,
@@ -43,11 +46,13 @@ impl Default for MimeInfo {
 }
 
 /// `content_info.image`. Every member is always shown; what the file does not say is null.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ImageInfo {
     /// Pillow's name of the pixel layout: `RGB`, `RGBA`, `L`, `LA`, `P`, `CMYK`, `YCbCr`, …
+    #[schema(required)]
     pub color_mode: Option<String>,
     /// The EXIF orientation as stored, 0 to 8.
+    #[schema(required)]
     pub orientation: Option<u16>,
     /// Pillow's name of the format, in capitals: `JPEG`, `PNG`, `HEIF`, …
     pub format: String,
@@ -58,11 +63,14 @@ pub struct ImageInfo {
     /// Whether there is more than one frame.
     pub sequence: bool,
     /// Where the picture was taken, from EXIF.
+    #[schema(required)]
     pub geo_location: Option<GeoLocation>,
     /// When the picture was taken, from EXIF: `YYYY-MM-DDTHH:MM:SS`, without a zone.
+    #[schema(required)]
     pub datetime_original: Option<String>,
     /// Dots per inch, horizontally and vertically; whole numbers are written without a fraction.
     #[serde(serialize_with = "numbers")]
+    #[schema(required, min_items = 2, max_items = 2)]
     pub dpi: Option<[f64; 2]>,
 }
 
@@ -87,7 +95,7 @@ fn shortest(n: f64) -> serde_json::Number {
 }
 
 /// A place on earth in decimal degrees.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct GeoLocation {
     /// North is positive.
     pub latitude: f64,
@@ -96,7 +104,7 @@ pub struct GeoLocation {
 }
 
 /// `content_info.video`. Every member is always shown, in the recorded order; what the file does not say is null.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct VideoInfo {
     /// The audio streams in their order in the file.
     pub audio: Vec<AudioStream>,
@@ -105,34 +113,42 @@ pub struct VideoInfo {
     /// The container: `mp4` (of `QuickTime` as well), `webm`, `matroska`.
     pub format: String,
     /// Kilobits per second of the whole file.
+    #[schema(required)]
     pub bitrate: Option<u64>,
     /// Milliseconds.
+    #[schema(required)]
     pub duration: Option<u64>,
 }
 
 /// An audio stream of a video.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AudioStream {
     /// The codec by `FFmpeg`'s name: `aac`, `opus`, `mp3`, …
+    #[schema(required)]
     pub codec: Option<String>,
     /// Kilobits per second.
+    #[schema(required)]
     pub bitrate: Option<u64>,
     /// How many channels there are.
+    #[schema(required)]
     pub channels: Option<u32>,
     /// Samples per second.
+    #[schema(required)]
     pub sample_rate: Option<u32>,
 }
 
 /// A video stream of a video.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct VideoStream {
     /// The codec by `FFmpeg`'s name: `h264`, `hevc`, `vp9`, …
+    #[schema(required)]
     pub codec: Option<String>,
     /// Pixels, as shown: after the rotation that the file asks for.
     pub width: u32,
     /// Pixels, as shown: after the rotation that the file asks for.
     pub height: u32,
     /// Kilobits per second.
+    #[schema(required)]
     pub bitrate: Option<u64>,
     /// Frames per second, 0 when unknown: the API's documentation lets it be no null. Whole numbers are written without
     /// a fraction.

@@ -18,7 +18,7 @@ impl fmt::Display for BlobKey {
 }
 
 /// A file of a project.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct File {
     /// Its id.
     pub id: FileId,
@@ -77,4 +77,26 @@ pub struct NewFile {
     pub tags: Tags,
     /// Where its uploader says it came from (`local`, `url`, …), for logs.
     pub source: Option<String>,
+}
+
+impl NewFile {
+    /// The file that it becomes when it is recorded at this moment.
+    pub fn recorded(&self, project: ProjectId, at: Timestamp) -> File {
+        File {
+            id: self.id,
+            project,
+            uploaded_at: at,
+            stored_at: self.stored.then_some(at),
+            removed_at: None,
+            blob: Some(self.blob.clone()),
+            size: self.size,
+            etag: self.etag.clone(),
+            name: self.name.clone(),
+            mime_type: self.mime_type.clone(),
+            is_image: self.is_image,
+            content: self.content.clone(),
+            metadata: self.metadata.clone(),
+            tags: self.tags.clone(),
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 use crate::Refusal;
 
@@ -13,7 +14,7 @@ pub const MAX_KEY_CHARS: usize = 64;
 pub const MAX_VALUE_CHARS: usize = 512;
 
 /// The metadata of one file, checked.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct Metadata(BTreeMap<String, String>);
 
@@ -45,9 +46,34 @@ impl Metadata {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    /// The same with this pair, which must have passed [`check_key`] and [`check_value`], in the place of what the key had;
+    /// none if that is a key too many.
+    #[must_use]
+    pub fn with(&self, key: &str, value: &str) -> Option<Self> {
+        if self.0.len() >= MAX_KEYS && !self.0.contains_key(key) {
+            return None;
+        }
+        let mut map = self.0.clone();
+        map.insert(key.to_owned(), value.to_owned());
+        Some(Self(map))
+    }
+
+    /// The same without this key; none if there is no such key.
+    #[must_use]
+    pub fn without(&self, key: &str) -> Option<Self> {
+        let mut map = self.0.clone();
+        map.remove(key).map(|_| Self(map))
+    }
 }
 
-fn check_key(key: &str) -> Result<(), Refusal> {
+/// Refuses what cannot be a key.
+pub fn check_key(key: &str) -> Result<(), Refusal> {
     if key.is_empty() {
         return Err(Refusal::FileMetadataKeyEmpty);
     }
@@ -60,7 +86,8 @@ fn check_key(key: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_value<'a>(key: &str, value: &'a [u8]) -> Result<&'a str, Refusal> {
+/// Refuses what cannot be the value of this key, else answers it as text.
+pub fn check_value<'a>(key: &str, value: &'a [u8]) -> Result<&'a str, Refusal> {
     if value.is_empty() {
         return Err(Refusal::FileMetadataValueEmpty(key.to_owned()));
     }
@@ -99,6 +126,19 @@ mod tests {
         assert_eq!(metadata.pairs().collect::<Vec<_>>(), [("-:45az_", "дом"), ("b", "56")]);
         assert!(one("k", "я".repeat(512).as_bytes()).is_ok());
         assert!(one(&"k".repeat(64), b"1\t\r\n").is_ok());
+    }
+
+    #[test]
+    fn pairs_come_and_go() {
+        let metadata = one("a", b"1").unwrap();
+        let more = metadata.with("b", "2").unwrap();
+        assert_eq!((more.get("a"), more.get("b"), more.get("c")), (Some("1"), Some("2"), None));
+        assert_eq!(more.with("a", "3").unwrap().pairs().collect::<Vec<_>>(), [("a", "3"), ("b", "2")]);
+        assert_eq!((more.without("b"), more.without("c")), (Some(metadata), None));
+        let keys: Vec<String> = (0..50).map(|n| format!("k{n}")).collect();
+        let full = Metadata::from_pairs(keys.iter().map(|k| (k.as_str(), &b"1"[..]))).unwrap();
+        assert_eq!(full.with("more", "1"), None);
+        assert_eq!(full.with("k49", "2").unwrap().get("k49"), Some("2"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{ProjectId, PublicKey, Timestamp};
 
@@ -67,6 +68,18 @@ pub struct Settings {
     pub removed: bool,
     /// Whether search engines may index delivered files.
     pub allow_indexing: bool,
+    /// Who works on the project, for `/project/` of the REST API to tell.
+    pub collaborators: Vec<Collaborator>,
+}
+
+/// Somebody who works on a project.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Collaborator {
+    /// Their name.
+    pub name: String,
+    /// Their e-mail address.
+    pub email: String,
 }
 
 impl Default for Settings {
@@ -89,6 +102,7 @@ impl Default for Settings {
             account_state: AccountState::Active,
             removed: false,
             allow_indexing: false,
+            collaborators: Vec::new(),
         }
     }
 }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use serde::Deserializer;
 use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer};
 
 /// Deserialises a number of bytes, or a text such as `64MiB` or `5 GB`.
 pub fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
@@ -50,10 +50,17 @@ pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, 
     deserializer.deserialize_any(Span)
 }
 
+/// Deserialises a list of such texts.
+pub fn durations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Duration>, D::Error> {
+    #[derive(Deserialize)]
+    struct One(#[serde(deserialize_with = "duration")] Duration);
+    let all: Vec<One> = Deserialize::deserialize(deserializer)?;
+    Ok(all.into_iter().map(|one| one.0).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde::Deserialize;
     use serde_json::json;
 
     #[derive(Deserialize)]
@@ -62,16 +69,20 @@ mod tests {
         size: u64,
         #[serde(deserialize_with = "duration")]
         time: Duration,
+        #[serde(deserialize_with = "durations")]
+        times: Vec<Duration>,
     }
 
     fn read(size: &serde_json::Value, time: &serde_json::Value) -> Result<Config, String> {
-        serde_json::from_value(json!({ "size": size, "time": time })).map_err(|error| error.to_string())
+        serde_json::from_value(json!({ "size": size, "time": time, "times": [time, "2h"] }))
+            .map_err(|error| error.to_string())
     }
 
     #[test]
     fn sizes_and_durations() {
         let config = read(&json!("64MiB"), &json!("24h")).unwrap();
         assert_eq!((config.size, config.time), (64 << 20, Duration::from_secs(86400)));
+        assert_eq!(config.times, [config.time, Duration::from_secs(7200)]);
         assert_eq!(read(&json!(5), &json!("1m 30s")).unwrap().size, 5);
         let refused = read(&json!("much"), &json!("1s")).err().unwrap();
         assert!(refused.contains("such as `64MiB`"), "{refused}");

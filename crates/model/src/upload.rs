@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{BlobKey, FileId, FileName, Metadata, ProjectId, Tags, Timestamp};
+use crate::{BlobKey, Cause, FileId, FileName, Metadata, ProjectId, Tags, Timestamp};
 
 /// A multipart upload that was started.
 #[derive(Clone, PartialEq, Debug)]
@@ -76,6 +76,8 @@ pub struct FromUrl {
     pub remember: bool,
     /// Where its uploader says it came from.
     pub source: Option<String>,
+    /// Who asked for it.
+    pub cause: Cause,
 }
 
 /// How far the fetching of a URL is.

@@ -1,6 +1,7 @@
 //! The commands of the executable.
 
 mod project;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -63,6 +64,11 @@ enum Command {
         #[command(subcommand)]
         action: project::Action,
     },
+    /// What webhooks are and were told
+    Webhook {
+        #[command(subcommand)]
+        action: webhook::Action,
+    },
 }
 
 #[derive(Args, Default)]
@@ -111,6 +117,7 @@ fn run(line: Line) -> anyhow::Result<()> {
             Command::Migrate => migrate(&config).await,
             Command::Janitor { dry_run } => janitor(&config, dry_run).await,
             Command::Project { action } => project::run(&config, action).await,
+            Command::Webhook { action } => webhook::run(&config, action).await,
             Command::CheckConfig | Command::Healthcheck => Ok(()),
         }
     })
@@ -167,7 +174,7 @@ async fn janitor(config: &Config, dry_run: bool) -> anyhow::Result<()> {
     let clock = Clock::machine();
     let records = run::open_records(config, &clock).await?;
     let blobs = run::open_blobs(config).await?;
-    let janitor = Janitor::new(records.clone(), blobs, clock, config.janitor.clone());
+    let janitor = Janitor::new(records.clone(), blobs, clock, run::own_urls(config, None), config.janitor.clone());
     if dry_run {
         let mut count = 0;
         janitor

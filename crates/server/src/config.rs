@@ -34,6 +34,8 @@ pub struct Config {
     pub demo_project: bool,
     pub server: Server,
     pub urls: stowage_api::UrlOptions,
+    pub auth: stowage_api::AuthOptions,
+    pub rest: stowage_api::RestOptions,
     pub database: stowage_store::records::Options,
     pub blobs: stowage_store::blobs::Options,
     pub uploads: stowage_api::UploadOptions,
@@ -41,6 +43,7 @@ pub struct Config {
     pub throttle: stowage_api::ThrottleOptions,
     pub fetch: stowage_fetch::Options,
     pub jobs: stowage_jobs::Options,
+    pub webhooks: stowage_jobs::WebhookOptions,
     pub delivery: stowage_delivery::Options,
     pub janitor: stowage_janitor::Options,
     pub metrics: Metrics,
@@ -179,6 +182,7 @@ impl Config {
         let port = "an address is HOST:PORT, like 127.0.0.1:8080".to_owned();
         let database = &self.database.url;
         let known = ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| database.starts_with(scheme));
+        let prefix = &self.auth.signed_path_prefix;
         let level = tracing_subscriber::EnvFilter::try_new(&self.log.level);
         [
             (!address(&self.server.listen)).then(|| ("server.listen", port.clone())),
@@ -187,6 +191,9 @@ impl Config {
             (!base(&self.urls.upload)).then(|| ("urls.upload", url.clone())),
             (!base(&self.urls.rest)).then(|| ("urls.rest", url.clone())),
             (!base(&self.urls.cdn)).then(|| ("urls.cdn", url.clone())),
+            (!prefix.is_empty() && (!prefix.starts_with('/') || prefix.ends_with('/'))).then(|| {
+                ("auth.signed_path_prefix", "it begins with a slash and does not end with one, like /rest".to_owned())
+            }),
             (!database.is_empty() && !known)
                 .then(|| ("database.url", "it begins with sqlite:// or postgres://".to_owned())),
             self.blobs.check(&self.data_dir).err().map(|error| ("blobs.url", error.to_string())),
@@ -412,6 +419,8 @@ mod tests {
             (None, ("STOWAGE_METRICS__LISTEN", "nope"), vec!["metrics.listen", "IP:PORT"]),
             (None, ("STOWAGE_DATABASE__URL", "mysql://x"), vec!["database.url", "postgres://"]),
             (None, ("STOWAGE_BLOBS__URL", "foo"), vec!["blobs.url", "s3://"]),
+            (None, ("STOWAGE_AUTH__SIGNED_PATH_PREFIX", "rest/"), vec!["auth.signed_path_prefix", "like /rest"]),
+            (None, ("STOWAGE_REST__DEFAULT_VERSION", "0.8"), vec!["rest.default_version", "0.8"]),
             (None, ("STOWAGE_LOG__LEVEL", "====="), vec!["log.level", "STOWAGE_LOG__LEVEL"]),
             (
                 Some("[[projects]]\npublic_key = \"a\"\nsecret_keys = [\"\"]\n"),

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::Context;
-use stowage_api::{PartUrls, Shared, State, Throttle, TrustedProxies};
+use stowage_api::{Pages, PartUrls, Shared, State, Throttle, TrustedProxies, UrlOptions};
 use stowage_delivery::Delivery;
 use stowage_fetch::Outbound;
 use stowage_intake::Intake;
 use stowage_janitor::Janitor;
-use stowage_jobs::{Runner, Tools};
-use stowage_model::{Clock, Ids, Settings};
+use stowage_jobs::{Postman, Runner, Tools};
+use stowage_model::{Clock, Ids, PublicUrls, Settings};
 use stowage_store::blobs::Blobs;
 use stowage_store::records::{Options, Records};
 use tokio::task::JoinHandle;
@@ -39,6 +39,7 @@ pub struct Running {
     working: Vec<JoinHandle<()>>,
     janitor: Janitor,
     runner: Runner,
+    postman: Postman,
     records: Records,
 }
 
@@ -63,6 +64,11 @@ impl Running {
         self.runner.clone()
     }
 
+    /// A postman on its stores and its clock, to be driven by hand.
+    pub fn postman(&self) -> Postman {
+        self.postman.clone()
+    }
+
     /// Ends it: no new connections, requests under way finish within the drain time, then the records are closed.
     pub async fn stop(self) {
         self.stop.cancel();
@@ -73,6 +79,17 @@ impl Running {
         }
         self.records.close().await;
     }
+}
+
+/// The public addresses where no request says how the world reaches us: those configured, else our own.
+pub(crate) fn own_urls(config: &Config, address: Option<SocketAddr>) -> PublicUrls {
+    let own = format!("http://{}", address.map_or_else(|| config.server.listen.clone(), |address| address.to_string()));
+    let or_own = |configured: &str| {
+        let address = if configured.is_empty() { &own } else { configured };
+        address.trim_end_matches('/').to_owned()
+    };
+    let UrlOptions { upload, rest, cdn } = &config.urls;
+    PublicUrls { upload: or_own(upload), rest: or_own(rest), cdn: or_own(cdn) }
 }
 
 /// The blobs, opened as configured.
@@ -127,7 +144,8 @@ pub async fn start(config: Config, role: Role, clock: Clock, ids: Ids) -> anyhow
     let stop = CancellationToken::new();
     let intake = Intake::new(records.clone(), blobs.clone(), clock.clone(), ids.clone(), config.scan.clone());
     let outbound = Outbound::new(&config.fetch).context("[fetch] of the configuration")?;
-    let janitor = Janitor::new(records.clone(), blobs.clone(), clock.clone(), config.janitor.clone());
+    let urls = own_urls(&config, address);
+    let janitor = Janitor::new(records.clone(), blobs.clone(), clock.clone(), urls, config.janitor.clone());
     let tools = Tools {
         records: records.clone(),
         intake: intake.clone(),
@@ -135,12 +153,17 @@ pub async fn start(config: Config, role: Role, clock: Clock, ids: Ids) -> anyhow
         clock: clock.clone(),
         ids: ids.clone(),
     };
+    let postman = Postman::new(tools.clone(), config.webhooks.clone(), config.jobs.poll);
     let runner = Runner::new(tools, config.jobs.clone());
     let working = if role == Role::Serve {
         Vec::new()
     } else {
         let drain = config.server.drain_timeout;
-        vec![tokio::spawn(janitor.clone().work(stop.clone())), tokio::spawn(runner.clone().work(stop.clone(), drain))]
+        vec![
+            tokio::spawn(janitor.clone().work(stop.clone())),
+            tokio::spawn(runner.clone().work(stop.clone(), drain)),
+            tokio::spawn(postman.clone().work(stop.clone(), drain)),
+        ]
     };
     // Never from the seed of a test: whoever knows the seed could sign.
     let secret = records.secret("part_urls", &Ids::random().hex(64)).await?;
@@ -160,6 +183,9 @@ pub async fn start(config: Config, role: Role, clock: Clock, ids: Ids) -> anyhow
             body_timeout: config.server.body_timeout,
             request_timeout: config.server.request_timeout,
             metrics: !config.metrics.listen.is_empty(),
+            auth: config.auth.clone(),
+            rest: config.rest.clone(),
+            pages: Pages::default(),
             urls: config.urls.clone(),
             trusted_proxies: TrustedProxies(config.server.trusted_proxies.clone()),
         });
@@ -176,5 +202,5 @@ pub async fn start(config: Config, role: Role, clock: Clock, ids: Ids) -> anyhow
             );
         }
     }
-    Ok(Running { address, stop, serving, working, janitor, runner, records })
+    Ok(Running { address, stop, serving, working, janitor, runner, postman, records })
 }

@@ -3,6 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails shall panic, in its helpers, too")]
 #![expect(clippy::print_stderr, reason = "a skipped test must be seen in the output")]
 
+#[path = "blobs_disk/copies.rs"]
+mod copies;
+
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -360,7 +364,7 @@ async fn parts_keep_the_reserve_free() {
 #[tokio::test]
 async fn a_part_that_does_not_fit_may_be_sent_again() {
     let Some(disk) = SmallDisk::mount(4) else { return };
-    let blobs = open(disk.0.path(), Durability::Full).await;
+    let blobs = open(disk.path(), Durability::Full).await;
     let in_the_way = put(&blobs, &content(1, 2_000_000), 1 << 16).await;
     let bytes = content(2, 3_000_000);
     let parts = blobs.begin_parts(3_000_000).await.unwrap();
@@ -377,33 +381,48 @@ async fn a_part_that_does_not_fit_may_be_sent_again() {
 }
 
 /// A file system of its own that is soon full.
-struct SmallDisk(tempfile::TempDir);
+struct SmallDisk {
+    mounted: Mounted,
+    _folder: tempfile::TempDir,
+}
 
 impl SmallDisk {
     fn mount(megabytes: u32) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let size = format!("size={megabytes}m");
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder.path()).output();
-        match mount {
-            Ok(output) if output.status.success() => Some(Self(folder)),
-            _ => {
-                eprintln!("skipped: a small disk cannot be mounted here");
-                None
-            }
+        let mounted = mount(folder.path(), &["-t", "tmpfs", "-o", &size, "tmpfs"].map(OsStr::new))?;
+        Some(Self { mounted, _folder: folder })
+    }
+
+    fn path(&self) -> &Path {
+        &self.mounted.0
+    }
+}
+
+/// Something that is mounted until this is dropped.
+struct Mounted(PathBuf);
+
+/// Mounts at `place` what the arguments of `mount` name; none, with a printed reason, where that is not allowed.
+fn mount(place: &Path, what: &[&OsStr]) -> Option<Mounted> {
+    match Command::new("mount").args(what).arg(place).output() {
+        Ok(output) if output.status.success() => Some(Mounted(place.to_owned())),
+        _ => {
+            eprintln!("skipped: nothing can be mounted here");
+            None
         }
     }
 }
 
-impl Drop for SmallDisk {
+impl Drop for Mounted {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
     }
 }
 
 #[tokio::test]
 async fn a_full_disk_refuses_and_recovers() {
     let Some(disk) = SmallDisk::mount(4) else { return };
-    let blobs = open(disk.0.path(), Durability::Full).await;
+    let blobs = open(disk.path(), Durability::Full).await;
     for len in [SMALL, 300_000] {
         let mut kept = Vec::new();
         let refused = loop {

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails shall panic, in its helpers, too")]
 
+#[path = "blobs_s3_faults/copies.rs"]
+mod copies;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -74,8 +77,13 @@ impl Fake {
     }
 
     async fn open(&self, folder: &tempfile::TempDir, checksums: Checksums) -> Result<Blobs, String> {
+        self.open_at("bucket", folder, checksums).await
+    }
+
+    /// Opens `BUCKET` or `BUCKET/PREFIX`.
+    async fn open_at(&self, place: &str, folder: &tempfile::TempDir, checksums: Checksums) -> Result<Blobs, String> {
         let options = Options {
-            url: format!("s3://bucket?endpoint={}", self.endpoint),
+            url: format!("s3://{place}?endpoint={}", self.endpoint),
             access_key_id: "key".into(),
             secret_access_key: "hunter2".into(),
             checksums,

@@ -20,16 +20,30 @@ macro_rules! on_both_engines {
     };
 }
 
+#[path = "records/deliveries.rs"]
+mod deliveries;
 #[path = "records/groups.rs"]
 mod groups;
 #[path = "records/jobs.rs"]
 mod jobs;
+#[path = "records/list.rs"]
+mod list;
+#[path = "records/metadata.rs"]
+mod metadata;
+#[path = "records/search.rs"]
+mod search;
+#[path = "records/storage.rs"]
+mod storage;
 #[path = "records/tokens.rs"]
 mod tokens;
+#[path = "records/totals.rs"]
+mod totals;
 #[path = "records/uploads.rs"]
 mod uploads;
 #[path = "records/url_tasks.rs"]
 mod url_tasks;
+#[path = "records/webhooks.rs"]
+mod webhooks;
 
 use std::future::poll_fn;
 use std::path::Path;
@@ -38,8 +52,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use stowage_model::{
-    BlobKey, Clock, ContentInfo, FileId, FileName, Ids, Metadata, NewFile, ProjectId, PublicKey, Settings, Tags,
-    Timestamp,
+    BlobKey, Cause, Clock, ContentInfo, FileId, FileName, Ids, Initiator, Metadata, NewFile, ProjectId, PublicKey,
+    PublicUrls, Settings, Tags, Timestamp,
 };
 use stowage_store::Durability;
 use stowage_store::records::{AddError, CreateError, Declared, Options, Records};
@@ -47,6 +61,12 @@ use stowage_store::testing;
 
 const T0: Timestamp = Timestamp(1_700_000_000_000_000);
 const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Nobody in particular.
+fn cause() -> Cause {
+    let url = || "http://localhost".to_owned();
+    Cause { initiator: Initiator::System, urls: PublicUrls { upload: url(), rest: url(), cdn: url() } }
+}
 
 struct Case {
     options: Options,
@@ -137,7 +157,7 @@ async fn a_file_comes_back_as_it_was_recorded(case: Case) {
     let records = case.open().await;
     let project = project(&records, "p").await;
     let new = NewFile { stored: true, ..new_file("Ünïcode \"quoted\" name.txt") };
-    let times = records.add_files(project, vec![new.clone()]).await.unwrap();
+    let times = records.add_files(project, vec![new.clone()], cause()).await.unwrap();
     let file = records.file(new.id).await.unwrap().unwrap();
     assert_eq!((file.uploaded_at, file.stored_at), (times[0], Some(times[0])));
     assert_eq!((file.removed_at, file.project, file.size), (None, project, new.size));
@@ -158,7 +178,7 @@ async fn no_two_files_of_a_project_share_a_microsecond(case: Case) {
         let records = records.clone();
         let project = if n % 3 == 0 { two } else { one };
         uploads.spawn(async move {
-            (project, records.add_files(project, vec![new_file("a"), new_file("b")]).await.unwrap())
+            (project, records.add_files(project, vec![new_file("a"), new_file("b")], cause()).await.unwrap())
         });
     }
     let mut seen = std::collections::HashSet::new();
@@ -170,27 +190,27 @@ async fn no_two_files_of_a_project_share_a_microsecond(case: Case) {
     assert_eq!(seen.len(), 600);
     // Another node, whose clock shows the same, has to step aside.
     let other = case.open().await;
-    let times = other.add_files(one, vec![new_file("c"), new_file("d")]).await.unwrap();
+    let times = other.add_files(one, vec![new_file("c"), new_file("d")], cause()).await.unwrap();
     assert!(times.iter().all(|time| seen.insert((one, *time))));
     // A clock that is set back is believed.
     let back = Records::open(&case.options, case.folder.path(), Durability::Relaxed, Clock::manual(Timestamp(5)))
         .await
         .unwrap();
-    assert_eq!(back.add_files(one, vec![new_file("e")]).await.unwrap(), [Timestamp(5)]);
+    assert_eq!(back.add_files(one, vec![new_file("e")], cause()).await.unwrap(), [Timestamp(5)]);
 }
 
 async fn an_upload_of_very_many_files_is_recorded_whole(case: Case) {
     let records = case.open().await;
     let project = project(&records, "p").await;
     let files: Vec<NewFile> = (0..101).map(|n| new_file(&n.to_string())).collect();
-    let times = records.add_files(project, files.clone()).await.unwrap();
+    let times = records.add_files(project, files.clone(), cause()).await.unwrap();
     assert!(times.is_sorted());
     for file in &files {
         assert!(records.file(file.id).await.unwrap().is_some());
     }
     let mut clash: Vec<NewFile> = (0..100).map(|_| new_file("x")).collect();
     clash.push(files[7].clone());
-    assert!(matches!(records.add_files(project, clash.clone()).await, Err(AddError::IdTaken(_))));
+    assert!(matches!(records.add_files(project, clash.clone(), cause()).await, Err(AddError::IdTaken(_))));
     assert_eq!(records.file(clash[0].id).await.unwrap(), None, "all or none");
 }
 
@@ -198,20 +218,20 @@ async fn a_taken_id_refuses_the_whole_upload_and_nobody_elses(case: Case) {
     let records = case.open().await;
     let project = project(&records, "p").await;
     let first = new_file("first");
-    records.add_files(project, vec![first.clone()]).await.unwrap();
+    records.add_files(project, vec![first.clone()], cause()).await.unwrap();
     let companion = new_file("companion");
     let clash = NewFile { id: first.id, ..new_file("clash") };
     let bystander = new_file("bystander");
     let (refused, accepted) = tokio::join!(
-        records.add_files(project, vec![companion.clone(), clash]),
-        records.add_files(project, vec![bystander.clone()]),
+        records.add_files(project, vec![companion.clone(), clash], cause()),
+        records.add_files(project, vec![bystander.clone()], cause()),
     );
     assert!(matches!(refused, Err(AddError::IdTaken(id)) if id == first.id));
     accepted.unwrap();
     assert_eq!(records.file(companion.id).await.unwrap(), None);
     assert!(records.file(bystander.id).await.unwrap().is_some());
     let twice = new_file("twice");
-    let refused = records.add_files(project, vec![twice.clone(), twice]).await;
+    let refused = records.add_files(project, vec![twice.clone(), twice], cause()).await;
     assert!(matches!(refused, Err(AddError::IdTaken(_))));
 }
 
@@ -220,18 +240,18 @@ async fn temporary_files_expire_and_leave_their_blobs_as_garbage(case: Case) {
     let project = project(&records, "p").await;
     let old = new_file("old");
     let stored = NewFile { stored: true, ..new_file("stored") };
-    records.add_files(project, vec![old.clone(), stored.clone()]).await.unwrap();
+    records.add_files(project, vec![old.clone(), stored.clone()], cause()).await.unwrap();
     case.clock.advance(DAY);
     let young = new_file("young");
-    records.add_files(project, vec![young.clone()]).await.unwrap();
+    records.add_files(project, vec![young.clone()], cause()).await.unwrap();
     let now = case.clock.now();
     let cutoff = now.minus(Duration::from_secs(3600));
     assert!(records.hot_file(old.id).await.unwrap().unwrap().removed_at.is_none());
 
     let due: Vec<FileId> = records.expired_files(cutoff, 10).await.unwrap().into_iter().map(|e| e.id).collect();
     assert_eq!(due, [old.id]);
-    assert_eq!(records.expire_files(cutoff, now, 10).await.unwrap(), [old.id]);
-    assert_eq!(records.expire_files(cutoff, now, 10).await.unwrap(), []);
+    assert_eq!(records.expire_files(cutoff, now, 10, &cause()).await.unwrap(), [old.id]);
+    assert_eq!(records.expire_files(cutoff, now, 10, &cause()).await.unwrap(), []);
     let gone = records.hot_file(old.id).await.unwrap().unwrap();
     assert_eq!((gone.removed_at, &gone.blob, gone.size), (Some(now), &None, old.size), "seen at once in this process");
     assert!(records.file(stored.id).await.unwrap().unwrap().removed_at.is_none());
@@ -252,7 +272,7 @@ async fn many_nodes_expire_each_file_once(case: Case) {
     let records = case.open().await;
     let project = project(&records, "p").await;
     for _ in 0..20 {
-        records.add_files(project, (0..10).map(|_| new_file("x")).collect()).await.unwrap();
+        records.add_files(project, (0..10).map(|_| new_file("x")).collect(), cause()).await.unwrap();
     }
     case.clock.advance(DAY);
     let now = case.clock.now();
@@ -262,7 +282,7 @@ async fn many_nodes_expire_each_file_once(case: Case) {
         nodes.spawn(async move {
             let mut mine = Vec::new();
             loop {
-                let ids = node.expire_files(now, now, 7).await.unwrap();
+                let ids = node.expire_files(now, now, 7, &cause()).await.unwrap();
                 if ids.is_empty() {
                     return mine;
                 }
@@ -283,7 +303,7 @@ async fn known_blobs_are_told_from_orphans(case: Case) {
     let project = project(&records, "p").await;
     let file = new_file("x");
     let other = NewFile { blob: BlobKey("pack10/1".into()), ..new_file("y") };
-    records.add_files(project, vec![file.clone(), other.clone()]).await.unwrap();
+    records.add_files(project, vec![file.clone(), other.clone()], cause()).await.unwrap();
     let orphan = BlobKey("pack1/orphan".into());
     let known = records.known_blobs(&[file.blob.clone(), orphan]).await.unwrap();
     assert_eq!(known.into_iter().collect::<Vec<_>>(), std::slice::from_ref(&file.blob));
@@ -295,7 +315,7 @@ async fn many_files_come_at_once(case: Case) {
     let records = case.open().await;
     let project = project(&records, "p").await;
     let files: Vec<NewFile> = (0..1000).map(|n| new_file(&n.to_string())).collect();
-    records.add_files(project, files.clone()).await.unwrap();
+    records.add_files(project, files.clone(), cause()).await.unwrap();
     let mut ids: Vec<FileId> = files.iter().map(|file| file.id).collect();
     ids.push(Ids::random().file());
     ids.push(ids[0]);
@@ -373,7 +393,7 @@ async fn both_engines_have_the_same_tables_and_columns() {
 
 async fn columns_of_sqlite(folder: &Path) -> Vec<(String, String)> {
     let pool = sqlx::SqlitePool::connect(&sqlite_url(folder)).await.unwrap();
-    let sql = "SELECT t.name, c.name FROM sqlite_master t JOIN pragma_table_info(t.name) c \
+    let sql = "SELECT t.name, c.name FROM sqlite_master t JOIN pragma_table_xinfo(t.name) c \
         WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND t.name <> '_sqlx_migrations' ORDER BY 1, 2";
     sqlx::query_as(sql).fetch_all(&pool).await.unwrap()
 }
@@ -432,10 +452,10 @@ async fn a_lost_answer_is_not_taken_for_a_taken_id() {
     let proxy = cut_at(place.clone(), b"cut-here.txt").await;
     let through = Case::new(url.replace(&place, &proxy.to_string()));
     let node = through.open().await;
-    node.add_files(project, vec![new_file("before.txt")]).await.unwrap();
+    node.add_files(project, vec![new_file("before.txt")], cause()).await.unwrap();
     let lost = new_file("cut-here.txt");
-    let outcome = node.add_files(project, vec![lost.clone()]).await;
+    let outcome = node.add_files(project, vec![lost.clone()], cause()).await;
     assert!(matches!(outcome, Err(AddError::Records(_))), "{outcome:?}");
     assert!(records.file(lost.id).await.unwrap().is_some(), "it was recorded all the same");
-    node.add_files(project, vec![new_file("after.txt")]).await.unwrap();
+    node.add_files(project, vec![new_file("after.txt")], cause()).await.unwrap();
 }

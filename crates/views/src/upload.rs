@@ -3,23 +3,37 @@
 use serde::Serialize;
 use stowage_model::content::{AudioStream, VideoInfo, VideoStream};
 use stowage_model::{ContentInfo, File, FileId, Group, ImageInfo, Member, Metadata, PublicUrls, Timestamp};
+use utoipa::ToSchema;
 
 /// A file as `/info/` and the other endpoints of the Upload API show it. Members stand in the order of the real service.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UploadFile)]
 pub struct FileInfo<'a> {
+    /// Bytes.
     size: u64,
+    /// Bytes, once more.
     total: u64,
+    /// Bytes that have arrived: all.
     done: u64,
     uuid: FileId,
+    /// The id once more.
     file_id: FileId,
+    /// Its name as sent.
     original_filename: &'a str,
+    /// Whether it is a picture that can be processed.
     is_image: bool,
+    /// Whether it is permanent.
     is_stored: bool,
+    #[schema(required)]
     image_info: Option<&'a ImageInfo>,
+    #[schema(required)]
     video_info: Option<OldVideoInfo<'a>>,
     content_info: &'a ContentInfo,
+    /// Whether its upload is complete: always.
     is_ready: bool,
+    /// Its name as it stands in URLs.
     filename: String,
+    /// The type that its uploader declared, else the detected one.
     mime_type: &'a str,
     metadata: &'a Metadata,
 }
@@ -48,12 +62,15 @@ impl<'a> FileInfo<'a> {
 }
 
 /// `video_info`: the facts of a video as they were shown before `content_info`, with the first stream of each kind.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct OldVideoInfo<'a> {
+    #[schema(required)]
     audio: Option<&'a AudioStream>,
     video: &'a VideoStream,
     format: &'a str,
+    #[schema(required)]
     bitrate: Option<u64>,
+    #[schema(required)]
     duration: Option<u64>,
 }
 
@@ -70,7 +87,8 @@ impl<'a> OldVideoInfo<'a> {
 }
 
 /// A file with a member that says what the answer is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UploadFileInfo)]
 pub struct FileInfoAs<'a> {
     /// `file_info`.
     #[serde(rename = "type")]
@@ -81,23 +99,32 @@ pub struct FileInfoAs<'a> {
 }
 
 /// A group as `/group/` and `/group/info/` show it (upload-api reference, section "Groups").
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UploadGroup)]
 pub struct GroupInfo<'a> {
     id: String,
     datetime_created: Timestamp,
     /// Deprecated by the vendor, and always null.
+    #[schema(required)]
     datetime_stored: Option<Timestamp>,
     files_count: u32,
+    /// Where the group is delivered.
+    #[schema(format = "uri")]
     cdn_url: String,
+    /// Its address in the REST API.
+    #[schema(format = "uri")]
     url: String,
+    /// Its files in order; null in the place of one that was removed.
     files: Vec<Option<MemberInfo<'a>>>,
 }
 
 /// A file of a group.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UploadMember)]
 struct MemberInfo<'a> {
     #[serde(flatten)]
     info: FileInfo<'a>,
+    /// The operations with which it was put in, without the first `-/`; empty for none.
     default_effects: &'a str,
 }
 

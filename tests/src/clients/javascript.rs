@@ -4,11 +4,8 @@ use serde_json::{Value, json};
 
 use super::Runtime::Node;
 use super::origin::Origin;
-use super::{PICTURE, check_progress, count, file_of, serve_projects, until_nothing_is_left};
+use super::{LOCAL, PICTURE, check_progress, count, file_of, serve_projects, until_nothing_is_left};
 use crate::stowage::Place;
-
-/// Local sources must be allowed by name.
-const LOCAL: (&str, &str) = ("STOWAGE_FETCH__ALLOW", "127.0.0.0/8,localhost");
 
 #[tokio::test]
 async fn it_uploads_and_reads() {

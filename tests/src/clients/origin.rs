@@ -1,9 +1,9 @@
-//! A web server that the server under test fetches files from.
+//! A web server that the server under test fetches files from, and that its webhooks tell what has happened.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -16,9 +16,18 @@ pub struct Origin {
     task: JoinHandle<()>,
 }
 
+/// What somebody asked for.
+#[derive(Clone)]
+pub struct Asked {
+    pub path: String,
+    /// By their names in small letters.
+    pub headers: HashMap<String, String>,
+    pub body: Vec<u8>,
+}
+
 struct Shared {
     pages: HashMap<&'static str, (&'static str, Vec<u8>)>,
-    asked: Mutex<Vec<String>>,
+    asked: Mutex<Vec<Asked>>,
     released: watch::Sender<bool>,
 }
 
@@ -45,7 +54,12 @@ impl Origin {
 
     /// How often a path was asked for.
     pub fn times(&self, path: &str) -> usize {
-        self.shared.asked.lock().unwrap().iter().filter(|asked| *asked == path).count()
+        self.asked(path).len()
+    }
+
+    /// Every request for a path, as they came in.
+    pub fn asked(&self, path: &str) -> Vec<Asked> {
+        self.shared.asked.lock().unwrap().iter().filter(|asked| asked.path == path).cloned().collect()
     }
 }
 
@@ -61,11 +75,17 @@ impl Shared {
         let mut line = String::new();
         stream.read_line(&mut line).await?;
         let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
-        while !line.trim_end().is_empty() {
+        let mut headers = HashMap::new();
+        loop {
             line.clear();
             stream.read_line(&mut line).await?;
+            let Some((name, value)) = line.split_once(':') else { break };
+            headers.insert(name.to_lowercase(), value.trim().to_owned());
         }
-        self.asked.lock().unwrap().push(path.clone());
+        let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).await?;
+        self.asked.lock().unwrap().push(Asked { path: path.clone(), headers, body });
         if path == "/release" {
             self.released.send_replace(true);
         }

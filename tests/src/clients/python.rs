@@ -1,14 +1,11 @@
-//! `pyuploadcare`, as far as it goes without the REST API.
+//! `pyuploadcare`, its uploads.
 
 use serde_json::{Value, json};
 
 use super::Runtime::Python;
 use super::origin::Origin;
-use super::{PICTURE, count, file_of, serve_projects};
+use super::{LOCAL, PICTURE, count, file_of, serve_projects};
 use crate::stowage::Place;
-
-/// Local sources must be allowed by name.
-const LOCAL: (&str, &str) = ("STOWAGE_FETCH__ALLOW", "127.0.0.0/8,localhost");
 
 #[tokio::test]
 async fn it_uploads_in_one_piece_and_in_parts() {
@@ -132,5 +129,9 @@ async fn it_waits_where_it_is_throttled() {
         assert_eq!(server.fetch(id.as_str().unwrap()).await, (200, b"quick".to_vec()));
     }
     assert_eq!(seen["refused"]["name"], "ThrottledRequestError");
+    assert_eq!(
+        (&seen["project"], &seen["refused_by_rest"]["name"]),
+        (&"demopublickey".into(), &"ThrottledRequestError".into())
+    );
     assert_eq!(count(&seen, "POST "), 4, "two uploads, the second in two attempts, and one that is refused");
 }

@@ -7,11 +7,12 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use stowage_intake::Description;
 use stowage_model::{FileId, Metadata, Project, Refusal, Tags};
+use utoipa::ToSchema;
 
 use super::{Call, Endpoint};
 use crate::{State, errors};
 
-const ENDPOINT: Endpoint =
+pub(super) const ENDPOINT: Endpoint =
     Endpoint { methods: "POST, OPTIONS", serves: "POST, OPTIONS", key: "UPLOADCARE_PUB_KEY", takes_files: true };
 
 pub(super) async fn handle(Shared(state): Shared<State>, request: Request<Body>) -> Response<Body> {
@@ -56,9 +57,9 @@ async fn upload(call: &mut Call<'_>, body: Body) -> Result<Response<Body>, Refus
         };
         uploads.push((file.received, description));
     }
-    let intake = call.state.intake.clone();
+    let (intake, cause) = (call.state.intake.clone(), call.cause());
     intake.check_all(&project, &uploads).await.map_err(errors::of_intake)?;
-    let accept = async move { intake.accept(&project, uploads).await.map_err(errors::of_intake) };
+    let accept = async move { intake.accept(&project, uploads, cause).await.map_err(errors::of_intake) };
     let ids = call.counted(accept).await?;
     Ok(errors::json(&Ids(names.into_iter().zip(ids).collect())))
 }
@@ -74,7 +75,9 @@ fn chosen_id(call: &Call<'_>, project: &Project, files: usize) -> Result<Option<
 }
 
 /// `{"field": "uuid", …}` in the order sent; of fields with the same name the last one is shown.
-struct Ids(Vec<(String, FileId)>);
+#[derive(ToSchema)]
+#[schema(as = UploadedFiles, value_type = BTreeMap<String, FileId>)]
+pub(crate) struct Ids(Vec<(String, FileId)>);
 
 impl Serialize for Ids {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -6,14 +6,15 @@ use http::{Request, Response};
 use serde::Serialize;
 use stowage_model::{FileId, FileName, FromUrl, Job, Metadata, Refusal, Tags, UrlTask};
 use stowage_views::upload::{FileInfo, FileInfoAs};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Call, Endpoint};
 use crate::{State, errors};
 
-const START: Endpoint =
+pub(super) const START: Endpoint =
     Endpoint { methods: "OPTIONS, GET, POST", serves: "OPTIONS, GET, POST", key: "pub_key", takes_files: false };
-const STATUS: Endpoint = Endpoint {
+pub(super) const STATUS: Endpoint = Endpoint {
     methods: "GET, POST, HEAD, OPTIONS",
     serves: "GET, POST, HEAD, OPTIONS",
     key: "pub_key",
@@ -30,10 +31,14 @@ pub(super) async fn start(Shared(state): Shared<State>, request: Request<Body>) 
     }
 }
 
-#[derive(Serialize)]
-struct Begun {
+/// An upload from a URL that has begun.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FromUrlToken)]
+pub(crate) struct Begun {
+    /// `token`.
     #[serde(rename = "type")]
     kind: &'static str,
+    #[schema(value_type = String, format = "uuid")]
     token: Uuid,
 }
 
@@ -69,6 +74,7 @@ async fn begin(call: &mut Call<'_>, body: Body) -> Result<Response<Body>, Refusa
         tags,
         remember: is_on("save_URL_duplicates").unwrap_or(looks_up),
         source: call.source(),
+        cause: call.cause(),
     });
     let (id, now) = (call.state.ids.uuid(), call.state.clock.now());
     let records = records.clone();
@@ -88,20 +94,31 @@ pub(super) async fn status(Shared(state): Shared<State>, request: Request<Body>)
 }
 
 /// How far a task is.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(tag = "status", rename_all = "lowercase")]
-enum Status {
+#[schema(as = FromUrlStatus)]
+pub(crate) enum Status {
+    /// There is no such token, or its file is gone.
     Unknown,
+    /// Nobody has begun.
     Waiting,
-    Progress { done: u64, total: Option<u64> },
+    /// Bytes are arriving.
+    Progress {
+        done: u64,
+        #[schema(required)]
+        total: Option<u64>,
+    },
+    /// It has failed for good.
     Error { error: String, error_code: String },
 }
 
 /// A file; the member that says so comes last, as in the real service's answers.
-#[derive(Serialize)]
-struct Success<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = FromUrlSuccess)]
+pub(crate) struct Success<'a> {
     #[serde(flatten)]
     info: FileInfo<'a>,
+    /// `success`.
     status: &'static str,
 }
 

@@ -12,9 +12,9 @@ use stowage_views::upload::GroupInfo;
 use super::{Call, Endpoint};
 use crate::{State, errors, origin};
 
-const CREATE: Endpoint =
+pub(super) const CREATE: Endpoint =
     Endpoint { methods: "GET, POST, HEAD, OPTIONS", serves: "GET, POST, OPTIONS", key: "pub_key", takes_files: false };
-const INFO: Endpoint =
+pub(super) const INFO: Endpoint =
     Endpoint { methods: "GET, HEAD, OPTIONS", serves: "GET, HEAD, OPTIONS", key: "pub_key", takes_files: false };
 
 /// The longest member that is repeated in a refusal, in characters.

@@ -9,7 +9,7 @@ use stowage_views::upload::FileInfo;
 use super::{Call, Endpoint};
 use crate::{State, errors};
 
-const ENDPOINT: Endpoint =
+pub(super) const ENDPOINT: Endpoint =
     Endpoint { methods: "GET, HEAD, OPTIONS", serves: "GET, HEAD, OPTIONS", key: "pub_key", takes_files: false };
 
 pub(super) async fn handle(Shared(state): Shared<State>, request: Request<Body>) -> Response<Body> {

@@ -15,10 +15,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::routing::any;
+use axum::routing::{MethodRouter, any};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, header};
-use stowage_model::{Project, Refusal, StoreFlag};
+use stowage_model::{Cause, Project, Refusal, StoreFlag};
 use tracing::warn;
 
 use crate::errors::{self, Form};
@@ -26,22 +26,36 @@ use crate::token::{self, Token};
 use crate::{State, access, origin, signature};
 use fields::Fields;
 
+pub(crate) use base::Ids;
+pub(crate) use from_url::{Begun, Status, Success};
+pub(crate) use multipart::Started;
 pub use part::PartUrls;
 
-/// The endpoints of this door.
+/// The endpoints of this door: the path, the methods that are served there, and what answers.
+fn endpoints() -> [(&'static str, &'static str, MethodRouter<State>); 11] {
+    [
+        ("/base/", base::ENDPOINT.serves, any(base::handle)),
+        ("/info/", info::ENDPOINT.serves, any(info::handle)),
+        ("/multipart/start/", multipart::ENDPOINT.serves, any(multipart::start)),
+        ("/multipart/complete/", multipart::ENDPOINT.serves, any(multipart::complete)),
+        (part::ROUTE, part::METHODS, any(part::handle)),
+        ("/from_url/", from_url::START.serves, any(from_url::start)),
+        ("/from_url/status/", from_url::STATUS.serves, any(from_url::status)),
+        ("/group/", group::CREATE.serves, any(group::create)),
+        ("/group/info/", group::INFO.serves, any(group::info)),
+        ("/window3/{source}", "GET", any(social::handle)),
+        ("/window4/{source}", "GET", any(social::handle)),
+    ]
+}
+
+/// The routes of this door.
 pub(crate) fn routes() -> Router<State> {
-    Router::new()
-        .route("/base/", any(base::handle))
-        .route("/info/", any(info::handle))
-        .route("/multipart/start/", any(multipart::start))
-        .route("/multipart/complete/", any(multipart::complete))
-        .route(part::ROUTE, any(part::handle))
-        .route("/from_url/", any(from_url::start))
-        .route("/from_url/status/", any(from_url::status))
-        .route("/group/", any(group::create))
-        .route("/group/info/", any(group::info))
-        .route("/window3/{source}", any(social::handle))
-        .route("/window4/{source}", any(social::handle))
+    endpoints().into_iter().fold(Router::new(), |router, (path, _, answer)| router.route(path, answer))
+}
+
+/// Every path of this door with every method that is served there.
+pub(crate) fn served() -> impl Iterator<Item = (&'static str, &'static str)> {
+    endpoints().into_iter().flat_map(|(path, methods, _)| methods.split(", ").map(move |method| (path, method)))
 }
 
 /// What is particular to an endpoint.
@@ -58,6 +72,22 @@ struct Endpoint {
 
 /// The two names of the public key.
 const KEY_NAMES: [&str; 2] = ["UPLOADCARE_PUB_KEY", "pub_key"];
+
+/// Checks that a project takes another file: its state and its limits.
+pub(crate) async fn has_room(state: &State, project: &Project) -> Result<(), Refusal> {
+    if let Some(refusal) = Refusal::of_project_state(project) {
+        return Err(refusal);
+    }
+    let settings = &project.settings;
+    if settings.max_files > 0 || settings.max_storage > 0 {
+        let usage = state.records.usage(project.id).await.map_err(errors::of_records)?;
+        let used_up = |used: u64, limit: u64| limit > 0 && used >= limit;
+        if used_up(usage.files, settings.max_files) || used_up(usage.bytes, settings.max_storage) {
+            return Err(Refusal::AccountLimitsExceeded);
+        }
+    }
+    Ok(())
+}
 
 /// A request to an endpoint of this door, with what is known of it so far.
 struct Call<'s> {
@@ -168,23 +198,13 @@ impl<'s> Call<'s> {
 
     /// Checks that the project takes uploads, and this one in particular: its state, its limits, then token or signature.
     async fn may_upload(&self, project: &Project) -> Result<(), Refusal> {
-        if let Some(refusal) = Refusal::of_project_state(project) {
-            return Err(refusal);
-        }
-        let settings = &project.settings;
-        if settings.max_files > 0 || settings.max_storage > 0 {
-            let usage = self.state.records.usage(project.id).await.map_err(errors::of_records)?;
-            let used_up = |used: u64, limit: u64| limit > 0 && used >= limit;
-            if used_up(usage.files, settings.max_files) || used_up(usage.bytes, settings.max_storage) {
-                return Err(Refusal::AccountLimitsExceeded);
-            }
-        }
+        has_room(self.state, project).await?;
         if let Some(token) = &self.token {
             let Some(limit) = token.operations else { return Ok(()) };
             let used = self.state.records.token_uses(&token.key).await.map_err(errors::of_records)?;
             return if used >= limit { Err(Refusal::OperationsLimitExceeded) } else { Ok(()) };
         }
-        if !settings.signed_uploads {
+        if !project.settings.signed_uploads {
             return Ok(());
         }
         signature::check(project, self.parameter("signature"), self.parameter("expire"), self.state.clock.now())
@@ -222,6 +242,11 @@ impl<'s> Call<'s> {
             return Err(Refusal::AutostoreDisabled);
         }
         Ok(flag)
+    }
+
+    /// Who makes happen what this request makes happen.
+    fn cause(&self) -> Cause {
+        access::cause(self.state, &self.parts)
     }
 
     /// Where its uploader says that the file came from.

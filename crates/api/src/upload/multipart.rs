@@ -8,16 +8,20 @@ use stowage_intake::Announced;
 use stowage_model::multipart::{MAX_PART_SIZE, MAX_PARTS, MIN_FILE_SIZE, MIN_PART_SIZE};
 use stowage_model::{FileId, FileName, Metadata, Refusal, Tags, media_type};
 use stowage_views::upload::FileInfo;
+use utoipa::ToSchema;
 
 use super::{Call, Endpoint};
 use crate::{State, access, errors, origin};
 
-const ENDPOINT: Endpoint =
+pub(super) const ENDPOINT: Endpoint =
     Endpoint { methods: "POST, OPTIONS", serves: "POST, OPTIONS", key: "UPLOADCARE_PUB_KEY", takes_files: false };
 
-#[derive(Serialize)]
-struct Started {
+/// An upload in parts that has begun.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MultipartUpload)]
+pub(crate) struct Started {
     uuid: FileId,
+    /// The URLs of the parts, in order.
     parts: Vec<String>,
 }
 
@@ -115,9 +119,9 @@ async fn end(call: &mut Call<'_>, body: Body) -> Result<Response<Body>, Refusal>
         None => return Err(Refusal::MultipartFileIdRequired),
         Some(text) => text.parse().map_err(|_| Refusal::UuidInvalid)?,
     };
-    let intake = call.state.intake.clone();
+    let (intake, cause) = (call.state.intake.clone(), call.cause());
     // A client that goes away meanwhile must not leave an upload half completed.
-    let completing = async move { intake.complete_upload(&project, id).await.map_err(errors::of_complete) };
+    let completing = async move { intake.complete_upload(&project, id, cause).await.map_err(errors::of_complete) };
     let id = access::finish(completing).await.unwrap_or(Err(Refusal::UploadApi))?;
     let file = call.state.records.file(id).await.map_err(errors::of_records)?;
     Ok(errors::json(&FileInfo::new(&file.ok_or(Refusal::MultipartFileNotFound)?)))

@@ -1,8 +1,6 @@
 //! `PUT /multipart/upload/{uuid}/?partNumber=…&exp=…&sig=…`: a part of an upload, under a URL that the start has signed.
 //! Browsers and clients that expect S3 send here, so that it behaves like S3: no other credential, an `ETag`, CORS.
 
-use std::fmt::Write;
-
 use axum::body::Body;
 use axum::extract::State as Shared;
 use futures_util::StreamExt;
@@ -19,6 +17,8 @@ use crate::{State, body, signature};
 
 /// The path of this endpoint.
 pub(super) const ROUTE: &str = "/multipart/upload/{uuid}/";
+/// Its methods.
+pub(super) const METHODS: &str = "PUT, OPTIONS";
 
 /// How much of a body that is not wanted is read, in bytes.
 const DRAIN: u64 = 16 << 20;
@@ -53,11 +53,8 @@ impl PartUrls {
     }
 
     fn signature(&self, id: FileId, number: u64, expires: i64) -> String {
-        let mut text = String::with_capacity(64);
-        for byte in self.mac(id, number, expires).map(|mac| mac.finalize().into_bytes()).unwrap_or_default() {
-            let _ = write!(text, "{byte:02x}");
-        }
-        text
+        let mac = self.mac(id, number, expires).map(|mac| mac.finalize().into_bytes());
+        signature::to_hex(&mac.unwrap_or_default())
     }
 
     /// Which part a URL names, if its signature is ours and its time is not over.
@@ -92,14 +89,14 @@ pub(super) async fn handle(Shared(state): Shared<State>, request: Request<Body>)
         method => {
             let refusal = Refusal::MethodNotAllowed { method: method.to_string(), path: parts.uri.path().to_owned() };
             let mut response = errors::upload(&refusal, Form::Text);
-            errors::set(&mut response, header::ALLOW, "PUT, OPTIONS");
+            errors::set(&mut response, header::ALLOW, METHODS);
             response
         }
     };
     let headers = response.headers_mut();
     for (name, value) in [
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        (header::ACCESS_CONTROL_ALLOW_METHODS, "PUT, OPTIONS"),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, METHODS),
         (header::ACCESS_CONTROL_ALLOW_HEADERS, "Content-Type, X-UC-User-Agent"),
         (header::ACCESS_CONTROL_EXPOSE_HEADERS, "ETag"),
         (header::ACCESS_CONTROL_MAX_AGE, "86400"),

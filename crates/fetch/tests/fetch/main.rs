@@ -6,5 +6,6 @@ mod answers;
 mod codings;
 mod limits;
 mod origin;
+mod posts;
 mod redirects;
 mod tls;

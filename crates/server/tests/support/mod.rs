@@ -173,6 +173,11 @@ impl Server {
         self.running.runner()
     }
 
+    /// A postman on the server's stores and clock.
+    pub fn postman(&self) -> stowage_jobs::Postman {
+        self.running.postman()
+    }
+
     /// The server's records.
     pub fn records(&self) -> stowage_store::records::Records {
         self.running.records()

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a check that fails shall panic")]
 
+mod copies;
 mod parts;
 
 use std::collections::BTreeSet;
@@ -49,6 +50,7 @@ pub async fn check(blobs: &Blobs) {
     the_inventory_lists_files(blobs).await;
     many_at_once(blobs).await;
     kept_blobs_are_sought_in(blobs).await;
+    copies::check(blobs).await;
     parts::check(blobs).await;
 }
 

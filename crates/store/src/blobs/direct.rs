@@ -36,6 +36,18 @@ impl DirectFile {
         self.direct
     }
 
+    /// Writes the whole of `source`, which was just opened, into a new file, and gives back how many bytes that were. The
+    /// file system copies them, or lets both files share them, where it can. Waits for the disk.
+    pub(super) fn fill_from(&mut self, mut source: &File) -> io::Result<u64> {
+        if self.direct {
+            os::leave_direct(&self.file)?;
+            self.direct = false;
+        }
+        let len = io::copy(&mut source, &mut &self.file)?;
+        self.at = len;
+        Ok(len)
+    }
+
     /// Writes where the piece before has ended. Only the last piece may have a length that is no multiple of [`ALIGN`],
     /// and all must lie in a [`Buffer`](super::buffers::Buffer). Waits for the disk.
     pub(super) fn append(&mut self, piece: &[u8]) -> io::Result<()> {

@@ -189,6 +189,18 @@ impl Blobs {
         }
     }
 
+    /// Makes a second blob of the same `size` bytes, which lives and dies for itself: on return it is as durable as was
+    /// asked for when the store was opened. Where the engine can, no byte is read. If the caller gives up meanwhile, the
+    /// copy is removed.
+    pub async fn copy(&self, key: &BlobKey, size: u64) -> Result<BlobKey, BlobError> {
+        let copy = match (&self.engine, Key::parse(key)) {
+            (Engine::Disk(disk), Some(key)) => Disk::copy(disk, key, size).await?,
+            (Engine::S3(s3), Some(Key::Loose(id))) => Key::Loose(S3::copy(s3, id, size).await?),
+            (_, None) | (Engine::S3(_), Some(Key::Packed(_))) => return Err(BlobError::NotFound),
+        };
+        Ok(copy.text())
+    }
+
     /// Deletes a blob; one that does not exist counts as deleted.
     pub async fn delete(&self, key: &BlobKey) -> Result<(), BlobError> {
         match (&self.engine, Key::parse(key)) {

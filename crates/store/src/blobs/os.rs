@@ -108,6 +108,12 @@ pub(super) fn check_writable(folder: &Path) -> io::Result<()> {
     Ok(rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
 }
 
+/// Whether a second name was refused because the file system gives none, or this file has as many as it can have.
+pub(super) fn cannot_link(error: &io::Error) -> bool {
+    let refusals = [Errno::PERM, Errno::ACCESS, Errno::OPNOTSUPP, Errno::NOSYS, Errno::MLINK, Errno::XDEV];
+    error.raw_os_error().is_some_and(|code| refusals.map(Errno::raw_os_error).contains(&code))
+}
+
 /// Whether a direct write or open was refused because of its form rather than for want of something.
 pub(super) fn cannot(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| [Errno::INVAL, Errno::OPNOTSUPP].map(Errno::raw_os_error).contains(&code))

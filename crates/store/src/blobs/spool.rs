@@ -116,6 +116,11 @@ impl TempFile {
         self.written.append(piece)
     }
 
+    /// Fills it, as [`DirectFile::fill_from`] does.
+    pub(super) fn fill_from(&mut self, source: &File) -> io::Result<u64> {
+        self.written.fill_from(source)
+    }
+
     /// Whether its writes go past the page cache.
     pub(super) fn is_direct(&self) -> bool {
         self.written.is_direct()

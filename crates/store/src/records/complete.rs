@@ -1,11 +1,12 @@
 //! Making an upload a file.
 
-use stowage_model::{FileId, NewFile, ProjectId, Timestamp, Upload};
+use stowage_model::{Cause, FileId, NewFile, ProjectId, Timestamp, Upload};
 use tokio::sync::oneshot;
 
-use super::engine::{Engine, transaction};
+use super::engine::transaction;
+use super::events::{self, tell};
 use super::insert::{TRIES, free_time, id_is_taken, insert_files, is_taken, lock_times, no_free_time};
-use super::intake::{Order, Tools};
+use super::intake::{Order, Tools, events_of};
 use super::{Records, RecordsError};
 
 /// Why an upload was not completed; nothing has changed.
@@ -28,17 +29,19 @@ pub enum CompleteError {
 impl Records {
     /// Makes an open upload the file `file`, in one transaction: it is marked as completed, and its parts are forgotten.
     /// `expect_parts` are the parts that must have arrived, by number and `ETag`, in order: any other means that something
-    /// was written since they were looked at. Nothing where the blob store itself knows the parts. Answers the upload time
-    /// of the file.
+    /// was written since they were looked at. Nothing where the blob store itself knows the parts. `cause` is told to
+    /// webhooks. Answers the upload time of the file.
     pub async fn complete_upload(
         &self,
         upload: &Upload,
         file: NewFile,
         expect_parts: Option<Vec<(u32, String)>>,
+        cause: Cause,
         now: Timestamp,
     ) -> Result<Timestamp, CompleteError> {
         let (upload, project) = (upload.id, upload.project);
-        let order = |done| Order::Complete(Box::new(Completion { upload, project, file, expect_parts, now, done }));
+        let order =
+            |done| Order::Complete(Box::new(Completion { upload, project, file, expect_parts, cause, now, done }));
         self.inner.intake.ask(order).await
     }
 }
@@ -48,6 +51,7 @@ pub(super) struct Completion {
     pub(super) project: ProjectId,
     file: NewFile,
     expect_parts: Option<Vec<(u32, String)>>,
+    cause: Cause,
     now: Timestamp,
     done: oneshot::Sender<Result<Timestamp, CompleteError>>,
 }
@@ -55,16 +59,14 @@ pub(super) struct Completion {
 impl Completion {
     /// Completes the upload and answers; `time` is the upload time of the file if no other node has taken it.
     pub(super) async fn run(self: Box<Self>, tools: Tools, time: Timestamp) {
-        let outcome = self.attempts(&tools.engine, time).await;
-        if outcome.is_ok() {
-            tools.usage.add(self.project, std::slice::from_ref(&self.file));
-        }
+        let outcome = self.attempts(&tools, time).await;
+        tools.files.changed();
         let _ = self.done.send(outcome);
     }
 
-    async fn attempts(&self, engine: &Engine, time: Timestamp) -> Result<Timestamp, CompleteError> {
+    async fn attempts(&self, tools: &Tools, time: Timestamp) -> Result<Timestamp, CompleteError> {
         for attempt in 0..TRIES {
-            match self.attempt(engine, time, attempt > 0).await {
+            match self.attempt(tools, time, attempt > 0).await {
                 Ok(outcome) => return outcome,
                 Err(error) if is_taken(&error) => {}
                 Err(error) => return Err(RecordsError::from(error).into()),
@@ -76,7 +78,7 @@ impl Completion {
     /// Tries with this time, or `carefully` with the next one that is free.
     async fn attempt(
         &self,
-        engine: &Engine,
+        tools: &Tools,
         mut time: Timestamp,
         carefully: bool,
     ) -> Result<Result<Timestamp, CompleteError>, sqlx::Error> {
@@ -85,6 +87,8 @@ impl Completion {
             "UPDATE uploads SET completed_at = $2 WHERE id = $1 AND completed_at IS NULL AND expires_at > $2";
         const PARTS: &str = "SELECT number, etag FROM upload_parts WHERE upload = $1 ORDER BY number";
         const FORGET: &str = "DELETE FROM upload_parts WHERE upload = $1";
+        let engine = &tools.engine;
+        let wanted = tools.hooks.wanted(engine, self.project).await?;
         transaction!(engine, tx => {
             let closed = sqlx::query(CLOSE).bind(self.upload.0).bind(self.now.0).execute(&mut *tx).await?;
             if closed.rows_affected() == 0 {
@@ -107,7 +111,12 @@ impl Completion {
             }
             insert_files!(&[(self.project, &self.file, time)]).execute(&mut *tx).await?;
             sqlx::query(FORGET).bind(self.upload.0).execute(&mut *tx).await?;
+            let told = events::told(&events_of(self.project, [(&self.file, time)], &self.cause, wanted));
+            tell!(engine, tx, told, self.now)?;
             tx.commit().await?;
+            if told.is_some() {
+                tools.hooks.arrived.notify_one();
+            }
             Ok(Ok(time))
         })
     }

@@ -22,6 +22,9 @@ const BUSY: Duration = Duration::from_secs(10);
 /// page for each upload, and the longer the log, the more often one move serves several changes of the same page.
 const CHECKPOINT_PAGES: &str = "4000";
 
+/// The most rows of a page of a list, which a reader of SQLite hands over without waiting.
+const ROWS: usize = 1001;
+
 #[derive(Clone)]
 pub(super) enum Engine {
     /// One connection writes, others read: inside a process nobody ever waits for a lock of the file.
@@ -115,6 +118,8 @@ impl Engine {
             .connect_with(connect.clone())
             .await
             .map_err(failed)?;
+        // A whole page at once: for each row that does not fit, two threads would wait for each other.
+        let connect = connect.row_buffer_size(ROWS);
         let read = SqlitePoolOptions::new()
             .max_connections(options.max_connections.max(1))
             .connect_lazy_with(connect.read_only(true).create_if_missing(false));

@@ -44,6 +44,11 @@ impl HotFiles {
         Self { cache: Cache::with_weighter(HOT_FILES, HOT_BYTES, ByLength), changes: AtomicU64::new(0) }
     }
 
+    /// To be called after files have come or gone.
+    pub(super) fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// To be called after the change of a file is committed.
     pub(super) fn forget(&self, id: FileId) {
         self.changes.fetch_add(1, Ordering::SeqCst);
@@ -58,6 +63,8 @@ macro_rules! columns {
          tags"
     };
 }
+
+pub(super) use columns;
 
 #[derive(FromRow)]
 pub(super) struct FileRow {
@@ -126,6 +133,12 @@ impl Records {
         let ids = json_of(ids.iter().map(|id| id.0));
         let rows: Vec<FileRow> = read!(self.engine(), pool => sqlx::query_as(sql).bind(ids).fetch_all(pool).await)?;
         Ok(rows.into_iter().map(File::from).collect())
+    }
+
+    /// A number that is another one after whatever this process did to any file; for those who remember what they were told.
+    /// What other processes do does not change it.
+    pub fn file_changes(&self) -> u64 {
+        self.inner.files.changes.load(Ordering::SeqCst)
     }
 
     /// A file, removed or not, for delivery: a change made by another process may go unseen for [`HOT_FOR`].

@@ -1,12 +1,13 @@
 //! Making what a job has fetched a file.
 
-use stowage_model::{FileId, NewFile, ProjectId, Timestamp, UrlTask};
+use stowage_model::{Cause, FileId, FromUrl, NewFile, ProjectId, Timestamp, UrlTask};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::engine::{Engine, transaction};
+use super::engine::transaction;
+use super::events::{self, tell};
 use super::insert::{TRIES, free_time, id_is_taken, insert_files, is_taken, lock_times, no_free_time};
-use super::intake::{Order, Tools};
+use super::intake::{Order, Tools, events_of};
 use super::jobs::Claimed;
 use super::url_tasks::digest_of;
 use super::{Records, RecordsError};
@@ -26,20 +27,20 @@ pub enum FinishError {
 }
 
 impl Records {
-    /// Ends a job whose task has become the file `file` of `project`, in one transaction, if the job is still ours.
-    /// `remember` is the URL under which [`Records::url_history`] finds the file from now on. Answers the file's upload
-    /// time.
+    /// Ends a job whose task has become `file`, in one transaction, if the job is still ours. Where the task says so,
+    /// [`Records::url_history`] finds the file from now on. Answers its upload time.
     pub async fn finish_url_task(
         &self,
         claim: &Claimed,
-        token: Uuid,
-        project: ProjectId,
+        task: &FromUrl,
         file: NewFile,
-        remember: Option<&str>,
         now: Timestamp,
     ) -> Result<Timestamp, FinishError> {
-        let (id, lease, remember) = (claim.id, claim.lease, remember.map(digest_of));
-        let order = |done| Order::Finish(Box::new(Finish { id, lease, token, project, file, remember, now, done }));
+        let (id, lease, project) = (claim.id, claim.lease, task.project);
+        let remember = task.remember.then(|| digest_of(&task.url));
+        let (token, cause) = (task.token, task.cause.clone());
+        let order =
+            |done| Order::Finish(Box::new(Finish { id, lease, token, project, file, remember, cause, now, done }));
         self.inner.intake.ask(order).await
     }
 }
@@ -51,6 +52,7 @@ pub(super) struct Finish {
     pub(super) project: ProjectId,
     file: NewFile,
     remember: Option<String>,
+    cause: Cause,
     now: Timestamp,
     done: oneshot::Sender<Result<Timestamp, FinishError>>,
 }
@@ -58,17 +60,17 @@ pub(super) struct Finish {
 impl Finish {
     /// Records the file and answers; `time` is its upload time if no other node has taken it.
     pub(super) async fn run(self: Box<Self>, tools: Tools, time: Timestamp) {
-        let outcome = self.attempts(&tools.engine, time).await;
+        let outcome = self.attempts(&tools, time).await;
+        tools.files.changed();
         if outcome.is_ok() {
-            tools.usage.add(self.project, std::slice::from_ref(&self.file));
             tools.tasks.changed(self.token, UrlTask::Success(self.file.id));
         }
         let _ = self.done.send(outcome);
     }
 
-    async fn attempts(&self, engine: &Engine, time: Timestamp) -> Result<Timestamp, FinishError> {
+    async fn attempts(&self, tools: &Tools, time: Timestamp) -> Result<Timestamp, FinishError> {
         for attempt in 0..TRIES {
-            match self.attempt(engine, time, attempt > 0).await {
+            match self.attempt(tools, time, attempt > 0).await {
                 Ok(outcome) => return outcome,
                 Err(error) if is_taken(&error) => {}
                 Err(error) => return Err(RecordsError::from(error).into()),
@@ -80,7 +82,7 @@ impl Finish {
     /// Tries with this time, or `carefully` with the next one that is free.
     async fn attempt(
         &self,
-        engine: &Engine,
+        tools: &Tools,
         mut time: Timestamp,
         carefully: bool,
     ) -> Result<Result<Timestamp, FinishError>, sqlx::Error> {
@@ -89,6 +91,8 @@ impl Finish {
              WHERE token = $1 AND finished_at IS NULL";
         const REMEMBER: &str = "INSERT INTO url_history (project, digest, file, saved_at) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (project, digest) DO UPDATE SET file = excluded.file, saved_at = excluded.saved_at";
+        let engine = &tools.engine;
+        let wanted = tools.hooks.wanted(engine, self.project).await?;
         transaction!(engine, tx => {
             let ended = sqlx::query(END).bind(self.id).bind(self.lease).execute(&mut *tx).await?;
             if ended.rows_affected() == 0 {
@@ -112,7 +116,12 @@ impl Finish {
                     .execute(&mut *tx)
                     .await?;
             }
+            let told = events::told(&events_of(self.project, [(&self.file, time)], &self.cause, wanted));
+            tell!(engine, tx, told, self.now)?;
             tx.commit().await?;
+            if told.is_some() {
+                tools.hooks.arrived.notify_one();
+            }
             Ok(Ok(time))
         })
     }

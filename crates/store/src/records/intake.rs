@@ -6,17 +6,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use sqlx::error::ErrorKind;
-use stowage_model::{Clock, FileId, NewFile, ProjectId, Timestamp};
+use stowage_model::{Cause, Clock, Event, EventKind, FileId, NewFile, ProjectId, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::arrivals::{self, Arrival, Arrived, record_arrivals};
 use super::complete::Completion;
 use super::engine::{Engine, transaction, write};
+use super::events::{self, HotHooks, Wanted, tell};
+use super::files::HotFiles;
 use super::finish::Finish;
 use super::hot_tasks::HotTasks;
 use super::insert::{MAX_ROWS, Row, TRIES, free_time, id_is_taken, insert_files, is_taken, lock_times, no_free_time};
-use super::usage::HotUsage;
 use super::{Records, RecordsError};
 
 /// The most orders that are taken at once.
@@ -39,6 +40,7 @@ pub enum AddError {
 pub(super) struct Commit {
     project: ProjectId,
     files: Vec<NewFile>,
+    cause: Cause,
     done: oneshot::Sender<Result<Vec<Timestamp>, AddError>>,
 }
 
@@ -55,8 +57,9 @@ pub(super) enum Order {
 #[derive(Clone)]
 pub(super) struct Tools {
     pub(super) engine: Engine,
-    pub(super) usage: Arc<HotUsage>,
+    pub(super) files: Arc<HotFiles>,
     pub(super) tasks: Arc<HotTasks>,
+    pub(super) hooks: Arc<HotHooks>,
 }
 
 pub(super) struct Intake(mpsc::Sender<Order>);
@@ -90,9 +93,15 @@ impl Intake {
 }
 
 impl Records {
-    /// Records the files of one upload, all or none, and answers their upload times in the same order.
-    pub async fn add_files(&self, project: ProjectId, files: Vec<NewFile>) -> Result<Vec<Timestamp>, AddError> {
-        self.inner.intake.ask(|done| Order::Commit(Commit { project, files, done })).await
+    /// Records the files of one upload, all or none, and answers their upload times in the same order. `cause` is told to
+    /// webhooks.
+    pub async fn add_files(
+        &self,
+        project: ProjectId,
+        files: Vec<NewFile>,
+        cause: Cause,
+    ) -> Result<Vec<Timestamp>, AddError> {
+        self.inner.intake.ask(|done| Order::Commit(Commit { project, files, cause, done })).await
     }
 }
 
@@ -149,7 +158,18 @@ impl Writer {
                 commit.files.iter().zip(times).map(|(file, time)| (commit.project, file, *time))
             })
             .collect();
-        match insert(&self.tools.engine, &rows, &arrivals).await {
+        let inserted = match self.wanted(&commits).await {
+            Ok(wanted) => {
+                let told = told(&commits, &times, &wanted);
+                insert(&self.tools.engine, &rows, &arrivals, told.as_deref(), self.clock.now()).await.inspect(|_| {
+                    if told.is_some() {
+                        self.tools.hooks.arrived.notify_one();
+                    }
+                })
+            }
+            Err(error) => Err(error),
+        };
+        match inserted {
             Ok(arrived) => {
                 for (commit, times) in commits.into_iter().zip(times) {
                     self.answer(commit, Ok(times));
@@ -173,7 +193,7 @@ impl Writer {
         // Something in the batch is wrong, and nothing of it was recorded. Alone, each order succeeds or fails for its own
         // reasons.
         for (commit, times) in commits.into_iter().zip(times) {
-            let outcome = insert_carefully(&self.tools.engine, commit.project, &commit.files, &times).await;
+            let outcome = insert_carefully(&self.tools, &commit, &times, self.clock.now()).await;
             if let Ok(times) = &outcome
                 && let Some(last) = times.last()
             {
@@ -183,16 +203,25 @@ impl Writer {
         }
         for arrival in arrivals {
             let alone = std::slice::from_ref(&arrival);
-            let outcome =
-                insert(&self.tools.engine, &[], alone).await.map(|arrived| arrived.contains(&arrival.place()));
+            let outcome = insert(&self.tools.engine, &[], alone, None, self.clock.now())
+                .await
+                .map(|arrived| arrived.contains(&arrival.place()));
             let _ = arrival.done.send(outcome.map_err(RecordsError::from));
         }
     }
 
-    fn answer(&self, commit: Commit, outcome: Result<Vec<Timestamp>, AddError>) {
-        if outcome.is_ok() {
-            self.tools.usage.add(commit.project, &commit.files);
+    /// What each commit's project wants to be told of.
+    async fn wanted(&self, commits: &[Commit]) -> Result<Vec<Wanted>, sqlx::Error> {
+        let mut wanted = Vec::with_capacity(commits.len());
+        for commit in commits {
+            wanted.push(self.tools.hooks.wanted(&self.tools.engine, commit.project).await?);
         }
+        Ok(wanted)
+    }
+
+    fn answer(&self, commit: Commit, outcome: Result<Vec<Timestamp>, AddError>) {
+        // Before the answer: whoever has it must see the files in lists.
+        self.tools.files.changed();
         // Whoever went away meanwhile has uploaded a file all the same.
         let _ = commit.done.send(outcome);
     }
@@ -211,7 +240,7 @@ impl Writer {
 
 /// Whether the database refused to do something for what is in it or for what others did at the same time, and so has
 /// certainly not done it.
-fn certainly_undone(error: &sqlx::Error) -> bool {
+pub(super) fn certainly_undone(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| {
         error.kind() != ErrorKind::Other
             || error.code().is_some_and(|code| {
@@ -221,13 +250,55 @@ fn certainly_undone(error: &sqlx::Error) -> bool {
     })
 }
 
+/// What is to be told of new files: that they were uploaded and, where they are, stored.
+pub(super) fn events_of<'a>(
+    project: ProjectId,
+    files: impl IntoIterator<Item = (&'a NewFile, Timestamp)>,
+    cause: &Cause,
+    wanted: Wanted,
+) -> Vec<Event> {
+    let mut events = Vec::new();
+    if wanted.none() {
+        return events;
+    }
+    for (new, time) in files {
+        let file = new.recorded(project, time);
+        for (kind, happened) in [(EventKind::Uploaded, true), (EventKind::Stored, new.stored)] {
+            if happened && wanted.has(kind) {
+                let (file, cause) = (file.clone(), cause.clone());
+                events.push(Event { kind, file, cause, previous_metadata: None });
+            }
+        }
+    }
+    events
+}
+
+fn told(commits: &[Commit], times: &[Vec<Timestamp>], wanted: &[Wanted]) -> Option<String> {
+    let events: Vec<Event> = commits
+        .iter()
+        .zip(times)
+        .zip(wanted)
+        .flat_map(|((commit, times), wanted)| {
+            events_of(commit.project, commit.files.iter().zip(times.iter().copied()), &commit.cause, *wanted)
+        })
+        .collect();
+    events::told(&events)
+}
+
 /// Inserts all files or none and records the parts of uploads that are open: in one statement, which needs no transaction
-/// around it, unless there are both or one upload has very many files. Answers which parts were recorded.
-async fn insert(engine: &Engine, rows: &[Row<'_>], arrivals: &[Arrival]) -> Result<Arrived, sqlx::Error> {
+/// around it, unless there are both, webhooks are told of the files, or one upload has very many of them. Answers which parts
+/// were recorded.
+async fn insert(
+    engine: &Engine,
+    rows: &[Row<'_>],
+    arrivals: &[Arrival],
+    told: Option<&str>,
+    now: Timestamp,
+) -> Result<Arrived, sqlx::Error> {
     if rows.is_empty() && arrivals.is_empty() {
         return Ok(Arrived::default());
     }
-    if arrivals.is_empty() && rows.len() <= MAX_ROWS {
+    if arrivals.is_empty() && told.is_none() && rows.len() <= MAX_ROWS {
         return write!(engine, pool => insert_files!(rows).execute(pool).await.map(|_| Arrived::default()));
     }
     if rows.is_empty() {
@@ -240,6 +311,7 @@ async fn insert(engine: &Engine, rows: &[Row<'_>], arrivals: &[Arrival]) -> Resu
         for rows in rows.chunks(MAX_ROWS) {
             insert_files!(rows).execute(&mut *tx).await?;
         }
+        tell!(engine, tx, told, now)?;
         tx.commit().await?;
         Ok(arrived)
     })
@@ -247,13 +319,13 @@ async fn insert(engine: &Engine, rows: &[Row<'_>], arrivals: &[Arrival]) -> Resu
 
 /// Inserts the files of one upload, moving times that are taken.
 async fn insert_carefully(
-    engine: &Engine,
-    project: ProjectId,
-    files: &[NewFile],
+    tools: &Tools,
+    commit: &Commit,
     times: &[Timestamp],
+    now: Timestamp,
 ) -> Result<Vec<Timestamp>, AddError> {
     for _ in 0..TRIES {
-        match insert_where_free(engine, project, files, times.to_vec()).await {
+        match insert_where_free(tools, commit, times.to_vec(), now).await {
             Ok(outcome) => return outcome,
             Err(error) if is_taken(&error) => {}
             Err(error) => return Err(RecordsError::from(error).into()),
@@ -263,11 +335,14 @@ async fn insert_carefully(
 }
 
 async fn insert_where_free(
-    engine: &Engine,
-    project: ProjectId,
-    files: &[NewFile],
+    tools: &Tools,
+    commit: &Commit,
     mut times: Vec<Timestamp>,
+    now: Timestamp,
 ) -> Result<Result<Vec<Timestamp>, AddError>, sqlx::Error> {
+    let Commit { project, files, cause, .. } = commit;
+    let (engine, project) = (&tools.engine, *project);
+    let wanted = tools.hooks.wanted(engine, project).await?;
     transaction!(engine, tx => {
         lock_times!(engine, tx, project)?;
         for (index, file) in files.iter().enumerate() {
@@ -284,7 +359,12 @@ async fn insert_where_free(
         for rows in rows.chunks(MAX_ROWS) {
             insert_files!(rows).execute(&mut *tx).await?;
         }
+        let told = events::told(&events_of(project, files.iter().zip(times.iter().copied()), cause, wanted));
+        tell!(engine, tx, told, now)?;
         tx.commit().await?;
+        if told.is_some() {
+            tools.hooks.arrived.notify_one();
+        }
         Ok(Ok(times))
     })
 }

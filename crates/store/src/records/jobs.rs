@@ -209,7 +209,7 @@ impl Records {
 
 #[cfg(test)]
 mod tests {
-    use stowage_model::{FromUrl, Metadata, ProjectId, Tags};
+    use stowage_model::{Cause, FromUrl, Initiator, Metadata, ProjectId, PublicUrls, Tags};
 
     use super::*;
 
@@ -225,6 +225,10 @@ mod tests {
             tags: Tags::default(),
             remember: false,
             source: None,
+            cause: Cause {
+                initiator: Initiator::System,
+                urls: PublicUrls { upload: String::new(), rest: String::new(), cdn: String::new() },
+            },
         };
         for job in [Job::FromUrl(fetch)] {
             let kind = kind_of(&job);

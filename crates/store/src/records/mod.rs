@@ -3,11 +3,14 @@
 //! where they differ.
 //!
 //! Transactions of several nodes lock in one order, so that they cannot block each other: uploads, their parts, jobs,
-//! projects, files, tasks, history.
+//! projects, files, counts, tasks, history, webhooks, deliveries.
 
 mod arrivals;
 mod complete;
+mod deliveries;
+mod delivery_log;
 mod engine;
+mod events;
 mod files;
 mod finish;
 mod groups;
@@ -15,13 +18,22 @@ mod hot_tasks;
 mod insert;
 mod intake;
 mod jobs;
+mod list;
+mod metadata;
+#[cfg(test)]
+mod plans;
 mod projects;
+mod search;
 mod secrets;
+mod storage;
+mod tags;
 mod tokens;
+mod totals;
 mod upkeep;
 mod uploads;
 mod url_tasks;
 mod usage;
+mod webhooks;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -34,13 +46,21 @@ use tokio::sync::Notify;
 
 use crate::Durability;
 pub use complete::CompleteError;
+pub use deliveries::{Attempt, Attempted, ClaimedDelivery, DeliveryId, Next, Sent};
+pub use delivery_log::{Delivery, DeliveryFilter, DeliveryState, NotAState, Redelivery};
 use engine::Engine;
 pub use files::POLLED_FOR;
 pub use finish::FinishError;
+pub use groups::{GroupEntry, GroupPage};
 pub use intake::AddError;
 pub use jobs::Claimed;
+pub use list::{Edge, FileFilter, FileOrder, FilePage, Listed};
+pub use metadata::MetadataSet;
 pub use projects::{CreateError, Declared};
+pub use search::Found;
+pub use totals::Totals;
 pub use usage::Usage;
+pub use webhooks::{NewWebhook, WebhookChange, WebhookError};
 
 /// How long another process's change may go unseen by [`Records::hot_file`] and the look-ups of projects.
 /// Changes made through this process are seen at once.
@@ -66,11 +86,12 @@ pub struct Records {
 
 struct Inner {
     engine: Engine,
-    files: files::HotFiles,
+    files: Arc<files::HotFiles>,
     projects: projects::HotProjects,
     tasks: Arc<hot_tasks::HotTasks>,
-    usage: Arc<usage::HotUsage>,
+    hooks: Arc<events::HotHooks>,
     intake: intake::Intake,
+    changes: storage::Changes,
     /// Whether jobs were enqueued by this process.
     arrived: Notify,
 }
@@ -142,15 +163,22 @@ impl Records {
         if pending > 0 {
             return Err(OpenError::Pending(pending));
         }
-        let (tasks, usage) = (Arc::new(hot_tasks::HotTasks::new()), Arc::default());
-        let tools = intake::Tools { engine: engine.clone(), usage: Arc::clone(&usage), tasks: Arc::clone(&tasks) };
+        let (tasks, hooks) = (Arc::new(hot_tasks::HotTasks::new()), Arc::default());
+        let files = Arc::new(files::HotFiles::new());
+        let tools = intake::Tools {
+            engine: engine.clone(),
+            files: Arc::clone(&files),
+            tasks: Arc::clone(&tasks),
+            hooks: Arc::clone(&hooks),
+        };
         let inner = Inner {
-            engine,
-            files: files::HotFiles::new(),
+            engine: engine.clone(),
+            files: Arc::clone(&files),
             projects: projects::HotProjects::new(),
             tasks,
-            usage,
+            hooks: Arc::clone(&hooks),
             intake: intake::Intake::start(tools, clock),
+            changes: storage::Changes::start(engine.clone(), hooks, files),
             arrived: Notify::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -177,6 +205,7 @@ impl Records {
     /// Writes what is queued and closes every connection.
     pub async fn close(&self) {
         self.inner.intake.end().await;
+        self.inner.changes.end().await;
         self.inner.engine.close().await;
     }
 

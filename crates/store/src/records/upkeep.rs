@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 
-use stowage_model::{BlobKey, FileId, Timestamp};
+use stowage_model::{BlobKey, Cause, Event, EventKind, File, FileId, Timestamp};
 use uuid::Uuid;
 
 use super::engine::{Engine, json_of, read, transaction, write};
+use super::events::{self, tell};
+use super::files::{FileRow, columns};
 use super::{Records, RecordsError};
 
 /// A temporary file whose time is over.
@@ -17,6 +19,41 @@ pub struct Expired {
     pub uploaded_at: Timestamp,
     /// Its length in bytes.
     pub size: u64,
+}
+
+/// A removed file whose bytes are still there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Removable {
+    /// Its id.
+    pub id: FileId,
+    /// When it was removed.
+    pub removed_at: Timestamp,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+/// Makes the blobs of these files garbage: a `Result<(), sqlx::Error>`.
+macro_rules! discard {
+    ($engine:expr, $tx:expr, $ids:expr, $now:expr) => {
+        sqlx::query(discard_sql($engine))
+            .bind(json_of($ids.iter().map(|id| id.0)))
+            .bind($now.0)
+            .execute(&mut *$tx)
+            .await
+            .map(drop)
+    };
+}
+
+fn discard_sql(engine: &Engine) -> &'static str {
+    const SQLITE: &str = "INSERT INTO garbage (blob, since) SELECT blob, $2 FROM files \
+         WHERE id IN (SELECT unhex(value) FROM json_each($1)) AND blob IS NOT NULL ON CONFLICT (blob) DO NOTHING";
+    const POSTGRES: &str = "INSERT INTO garbage (blob, since) SELECT blob, $2 FROM files \
+         WHERE id = ANY (ARRAY(SELECT value::uuid FROM jsonb_array_elements_text($1::jsonb))) AND blob IS NOT NULL \
+         ON CONFLICT (blob) DO NOTHING";
+    match engine {
+        Engine::Sqlite { .. } => SQLITE,
+        Engine::Postgres(_) => POSTGRES,
+    }
 }
 
 impl Records {
@@ -36,44 +73,110 @@ impl Records {
     }
 
     /// Marks up to `limit` temporary files that were uploaded before `cutoff` as removed and lets go of their blobs, in
-    /// one transaction. Several nodes may ask at once: each file is answered to one of them.
+    /// one transaction. Several nodes may ask at once: each file is answered to one of them. `cause` is told to webhooks.
     pub async fn expire_files(
         &self,
         cutoff: Timestamp,
         now: Timestamp,
         limit: u32,
+        cause: &Cause,
     ) -> Result<Vec<FileId>, RecordsError> {
-        const DUE_SQLITE: &str = "SELECT id, blob FROM files \
-             WHERE stored_at IS NULL AND removed_at IS NULL AND uploaded_at < $1 ORDER BY uploaded_at LIMIT $2";
-        const DUE_POSTGRES: &str = "SELECT id, blob FROM files \
+        const DUE_SQLITE: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM files \
+             WHERE stored_at IS NULL AND removed_at IS NULL AND uploaded_at < $1 ORDER BY uploaded_at LIMIT $2"
+        );
+        const DUE_POSTGRES: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM files \
              WHERE stored_at IS NULL AND removed_at IS NULL AND uploaded_at < $1 ORDER BY uploaded_at LIMIT $2 \
-             FOR UPDATE SKIP LOCKED";
-        const REMOVE: &str = "UPDATE files SET removed_at = $2, blob = NULL WHERE id = $1";
-        const DISCARD: &str = "INSERT INTO garbage (blob, since) VALUES ($1, $2) ON CONFLICT (blob) DO NOTHING";
-        let sql = match self.engine() {
-            Engine::Sqlite { .. } => DUE_SQLITE,
-            Engine::Postgres(_) => DUE_POSTGRES,
+             FOR UPDATE SKIP LOCKED"
+        );
+        const REMOVE_SQLITE: &str = "UPDATE files SET removed_at = $2, blob = NULL \
+             WHERE id IN (SELECT unhex(value) FROM json_each($1))";
+        const REMOVE_POSTGRES: &str = "UPDATE files SET removed_at = $2, blob = NULL \
+             WHERE id = ANY (ARRAY(SELECT value::uuid FROM jsonb_array_elements_text($1::jsonb)))";
+        let (sql, remove) = match self.engine() {
+            Engine::Sqlite { .. } => (DUE_SQLITE, REMOVE_SQLITE),
+            Engine::Postgres(_) => (DUE_POSTGRES, REMOVE_POSTGRES),
         };
-        let due: Vec<(Uuid, Option<String>)> = transaction!(self.engine(), tx => {
-            let due = sqlx::query_as(sql).bind(cutoff.0).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
-            for (id, blob) in &due {
-                let (id, blob): (&Uuid, &Option<String>) = (id, blob);
-                sqlx::query(REMOVE).bind(id).bind(now.0).execute(&mut *tx).await?;
-                if let Some(blob) = blob {
-                    sqlx::query(DISCARD).bind(blob).bind(now.0).execute(&mut *tx).await?;
-                }
-            }
+        let ids: Vec<FileId> = transaction!(self.engine(), tx => {
+            let due: Vec<FileRow> = sqlx::query_as(sql).bind(cutoff.0).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
+            let due: Vec<File> = due.into_iter().map(File::from).collect();
+            let ids: Vec<FileId> = due.iter().map(|file| file.id).collect();
+            discard!(self.engine(), tx, ids, now)?;
+            // In one statement, so that its counts are changed in their order.
+            sqlx::query(remove).bind(json_of(ids.iter().map(|id| id.0))).bind(now.0).execute(&mut *tx).await?;
+            let told = events::told(&self.of_expired(due, now, cause).await?);
+            tell!(self.engine(), tx, told, now)?;
             tx.commit().await?;
-            due
+            if told.is_some() {
+                self.inner.hooks.arrived.notify_one();
+            }
+            ids
         });
-        let ids: Vec<FileId> = due.into_iter().map(|(id, _)| FileId(id)).collect();
         for id in &ids {
             self.inner.files.forget(*id);
         }
-        if !ids.is_empty() {
-            self.inner.usage.forget();
+        Ok(ids)
+    }
+
+    /// Up to `limit` removed files whose bytes are still there and that were removed before `cutoff`, oldest removal first.
+    pub async fn removable(&self, cutoff: Timestamp, limit: u32) -> Result<Vec<Removable>, RecordsError> {
+        const SQL: &str = "SELECT id, removed_at, size FROM files \
+             WHERE removed_at < $1 AND blob IS NOT NULL ORDER BY removed_at LIMIT $2";
+        let rows: Vec<(Uuid, i64, i64)> = read!(self.engine(), pool => {
+            sqlx::query_as(SQL).bind(cutoff.0).bind(i64::from(limit)).fetch_all(pool).await
+        })?;
+        let removable = |(id, removed_at, size)| Removable {
+            id: FileId(id),
+            removed_at: Timestamp(removed_at),
+            size: u64::try_from(size).unwrap_or(0),
+        };
+        Ok(rows.into_iter().map(removable).collect())
+    }
+
+    /// Lets go of the blobs of up to `limit` files that were removed before `cutoff`, so that nobody can bring them back any
+    /// more. Several nodes may ask at once: each file is answered to one of them.
+    pub async fn let_go(&self, cutoff: Timestamp, now: Timestamp, limit: u32) -> Result<Vec<FileId>, RecordsError> {
+        const DUE_SQLITE: &str =
+            "SELECT id FROM files WHERE removed_at < $1 AND blob IS NOT NULL ORDER BY removed_at LIMIT $2";
+        const DUE_POSTGRES: &str = "SELECT id FROM files \
+             WHERE removed_at < $1 AND blob IS NOT NULL ORDER BY removed_at LIMIT $2 FOR UPDATE SKIP LOCKED";
+        const LET_GO_SQLITE: &str = "UPDATE files SET blob = NULL WHERE id IN (SELECT unhex(value) FROM json_each($1))";
+        const LET_GO_POSTGRES: &str = "UPDATE files SET blob = NULL \
+             WHERE id = ANY (ARRAY(SELECT value::uuid FROM jsonb_array_elements_text($1::jsonb)))";
+        let (due, let_go) = match self.engine() {
+            Engine::Sqlite { .. } => (DUE_SQLITE, LET_GO_SQLITE),
+            Engine::Postgres(_) => (DUE_POSTGRES, LET_GO_POSTGRES),
+        };
+        let ids: Vec<FileId> = transaction!(self.engine(), tx => {
+            let due: Vec<Uuid> =
+                sqlx::query_scalar(due).bind(cutoff.0).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
+            let ids: Vec<FileId> = due.into_iter().map(FileId).collect();
+            discard!(self.engine(), tx, ids, now)?;
+            sqlx::query(let_go).bind(json_of(ids.iter().map(|id| id.0))).execute(&mut *tx).await?;
+            tx.commit().await?;
+            ids
+        });
+        for id in &ids {
+            self.inner.files.forget(*id);
         }
         Ok(ids)
+    }
+
+    /// What is to be told of files that were removed because their time was over.
+    async fn of_expired(&self, files: Vec<File>, now: Timestamp, cause: &Cause) -> Result<Vec<Event>, RecordsError> {
+        let mut events = Vec::new();
+        for file in files {
+            if self.wanted(file.project).await?.has(EventKind::Deleted) {
+                let file = File { removed_at: Some(now), blob: None, ..file };
+                events.push(Event { kind: EventKind::Deleted, file, cause: cause.clone(), previous_metadata: None });
+            }
+        }
+        Ok(events)
     }
 
     /// Up to `limit` blobs that wait for deletion, oldest first.
@@ -99,24 +202,28 @@ impl Records {
     /// Deletes up to `limit` records of files that were removed before `cutoff` and whose blobs are gone, and what is
     /// remembered of URLs that they were fetched from; answers how many files there were.
     pub async fn purge_removed(&self, cutoff: Timestamp, limit: u32) -> Result<u64, RecordsError> {
-        const FILES: &str = "DELETE FROM files WHERE id IN \
+        const FILES_SQLITE: &str = "DELETE FROM files WHERE id IN \
              (SELECT id FROM files WHERE removed_at < $1 AND blob IS NULL ORDER BY removed_at LIMIT $2) RETURNING id";
+        // Whoever locks one of these files may be about to lock another one of them.
+        const FILES_POSTGRES: &str = "DELETE FROM files WHERE id = ANY (ARRAY(SELECT id FROM files \
+             WHERE removed_at < $1 AND blob IS NULL ORDER BY removed_at LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING id";
         const HISTORY_SQLITE: &str = "DELETE FROM url_history WHERE file IN (SELECT unhex(value) FROM json_each($1))";
         const HISTORY_POSTGRES: &str = "DELETE FROM url_history \
              WHERE file = ANY (ARRAY(SELECT value::uuid FROM jsonb_array_elements_text($1::jsonb)))";
-        let history = match self.engine() {
-            Engine::Sqlite { .. } => HISTORY_SQLITE,
-            Engine::Postgres(_) => HISTORY_POSTGRES,
+        let (files, history) = match self.engine() {
+            Engine::Sqlite { .. } => (FILES_SQLITE, HISTORY_SQLITE),
+            Engine::Postgres(_) => (FILES_POSTGRES, HISTORY_POSTGRES),
         };
         let purged: Vec<Uuid> = transaction!(self.engine(), tx => {
             let purged: Vec<Uuid> =
-                sqlx::query_scalar(FILES).bind(cutoff.0).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
+                sqlx::query_scalar(files).bind(cutoff.0).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
             if !purged.is_empty() {
                 sqlx::query(history).bind(json_of(purged.iter().copied())).execute(&mut *tx).await?;
             }
             tx.commit().await?;
             purged
         });
+        self.inner.files.changed();
         Ok(purged.len() as u64)
     }
 

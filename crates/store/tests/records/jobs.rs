@@ -8,7 +8,7 @@ use stowage_store::records::{Claimed, FinishError, Records};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::{Case, T0, is_pending, new_file, project, sqlite_url};
+use crate::{Case, T0, cause, is_pending, new_file, project, sqlite_url};
 
 /// A lease, and half of one.
 pub(crate) const LEASE: Duration = Duration::from_secs(60);
@@ -25,7 +25,14 @@ pub(crate) fn fetch(project: ProjectId, url: &str) -> FromUrl {
         tags: Tags::from_list("b,a").unwrap(),
         remember: true,
         source: None,
+        cause: cause(),
     }
+}
+
+/// The task as it ends: for this project, and remembered under this URL, if any.
+pub(crate) fn ended(task: &FromUrl, project: ProjectId, remember: Option<&str>) -> FromUrl {
+    let url = remember.unwrap_or(&task.url).to_owned();
+    FromUrl { project, remember: remember.is_some(), url, ..task.clone() }
 }
 
 /// Starts a task and answers it.
@@ -121,7 +128,7 @@ async fn an_expired_lease_is_taken_over(case: Case) {
 
     // The first worker was not dead after all, but nothing that it does has an effect.
     let file = new_file("late");
-    let outcome = nodes[0].finish_url_task(&dead, task.token, project, file.clone(), Some(&task.url), now).await;
+    let outcome = nodes[0].finish_url_task(&dead, &ended(&task, project, Some(&task.url)), file.clone(), now).await;
     assert!(matches!(outcome, Err(FinishError::LeaseLost)), "{outcome:?}");
     assert_eq!(nodes[0].file(file.id).await.unwrap(), None);
     assert_eq!(nodes[0].url_history(project, &task.url).await.unwrap(), None);
@@ -132,9 +139,9 @@ async fn an_expired_lease_is_taken_over(case: Case) {
     assert_eq!(nodes[0].url_task(task.token).await.unwrap(), Some(UrlTask::Waiting));
 
     let file = new_file("in time");
-    nodes[1].finish_url_task(&alive, task.token, project, file.clone(), None, now).await.unwrap();
+    nodes[1].finish_url_task(&alive, &ended(&task, project, None), file.clone(), now).await.unwrap();
     assert_eq!(nodes[0].url_task(task.token).await.unwrap(), Some(UrlTask::Success(file.id)));
-    let again = nodes[1].finish_url_task(&alive, task.token, project, new_file("x"), None, now).await;
+    let again = nodes[1].finish_url_task(&alive, &ended(&task, project, None), new_file("x"), now).await;
     assert!(matches!(again, Err(FinishError::LeaseLost)));
     assert_eq!((case.count("jobs").await, case.count("files").await), (0, 1));
 }
@@ -146,8 +153,9 @@ async fn of_two_ends_one_counts(case: Case) {
         let task = start(&nodes[0], project).await;
         let claimed = claim(&nodes[round % 2]).await;
         let file = new_file("x");
+        let done = ended(&task, project, None);
         let (finished, failed) = tokio::join!(
-            nodes[0].finish_url_task(&claimed, task.token, project, file.clone(), None, T0),
+            nodes[0].finish_url_task(&claimed, &done, file.clone(), T0),
             nodes[1].fail_url_task(&claimed, task.token, "text", "code", T0),
         );
         let failure = UrlTask::Failed { text: "text".into(), code: "code".into() };

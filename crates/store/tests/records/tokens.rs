@@ -7,8 +7,8 @@ use stowage_model::{Ids, Job, NewFile, Upload};
 use stowage_store::records::Usage;
 use tokio::task::JoinSet;
 
-use crate::jobs::{claim, start};
-use crate::{Case, DAY, T0, new_file, project};
+use crate::jobs::{claim, ended, start};
+use crate::{Case, DAY, T0, cause, new_file, project};
 
 async fn a_budget_holds_whoever_spends_it(case: Case) {
     let nodes = case.nodes(4).await;
@@ -59,20 +59,13 @@ async fn expired_tokens_are_forgotten(case: Case) {
     assert_eq!(uses, [0, 1, 2]);
 }
 
-/// Asks until what is remembered has been forgotten.
-async fn until(records: &stowage_store::records::Records, project: stowage_model::ProjectId, expected: Usage) {
-    while records.usage(project).await.unwrap() != expected {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
-
 async fn usage_counts_files_that_are_not_removed(case: Case) {
     let nodes = case.nodes(2).await;
     let (records, other) = (&nodes[0], &nodes[1]);
     let (mine, theirs) = (project(records, "mine").await, project(records, "theirs").await);
     assert_eq!(records.usage(mine).await.unwrap(), Usage::default());
-    // Every way of recording files is seen at once by the process that did it.
-    records.add_files(mine, vec![new_file("a"), new_file("b")]).await.unwrap();
+    // Every way of recording files is seen at once.
+    records.add_files(mine, vec![new_file("a"), new_file("b")], cause()).await.unwrap();
     assert_eq!(records.usage(mine).await.unwrap(), Usage { files: 2, bytes: 10 });
     let id = Ids::random().file();
     let file = NewFile { id, size: 1 << 40, stored: true, ..new_file("c") };
@@ -95,25 +88,25 @@ async fn usage_counts_files_that_are_not_removed(case: Case) {
     };
     records.start_upload(&upload).await.unwrap();
     assert_eq!(records.usage(mine).await.unwrap(), Usage { files: 2, bytes: 10 });
-    records.complete_upload(&upload, file, None, T0).await.unwrap();
+    records.complete_upload(&upload, file, None, cause(), T0).await.unwrap();
     assert_eq!(records.usage(mine).await.unwrap(), Usage { files: 3, bytes: 10 + (1 << 40) });
     let task = start(records, mine).await;
     let claimed = claim(records).await;
     assert_eq!(claimed.job, Job::FromUrl(task.clone()));
     let file = NewFile { stored: true, ..new_file("d") };
-    records.finish_url_task(&claimed, task.token, mine, file, None, T0).await.unwrap();
+    records.finish_url_task(&claimed, &ended(&task, mine, None), file, T0).await.unwrap();
     assert_eq!(records.usage(mine).await.unwrap(), Usage { files: 4, bytes: 15 + (1 << 40) });
     assert_eq!(records.usage(theirs).await.unwrap(), Usage::default());
 
-    // Removals and other processes are seen as soon as the count is forgotten.
+    // By everybody, and so are removals.
     assert_eq!(other.usage(mine).await.unwrap(), Usage { files: 4, bytes: 15 + (1 << 40) });
     let later = T0.plus(DAY);
-    assert_eq!(records.expire_files(later, later, 10).await.unwrap().len(), 2);
+    assert_eq!(records.expire_files(later, later, 10, &cause()).await.unwrap().len(), 2);
     for node in &nodes {
-        until(node, mine, Usage { files: 2, bytes: 5 + (1 << 40) }).await;
+        assert_eq!(node.usage(mine).await.unwrap(), Usage { files: 2, bytes: 5 + (1 << 40) });
     }
-    other.add_files(theirs, vec![new_file("e")]).await.unwrap();
-    until(records, theirs, Usage { files: 1, bytes: 5 }).await;
+    other.add_files(theirs, vec![new_file("e")], cause()).await.unwrap();
+    assert_eq!(records.usage(theirs).await.unwrap(), Usage { files: 1, bytes: 5 });
 }
 
 async fn a_secret_is_the_same_for_everybody(case: Case) {

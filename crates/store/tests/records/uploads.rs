@@ -7,7 +7,7 @@ use stowage_model::{BlobKey, FileId, FileName, Ids, Metadata, NewFile, ProjectId
 use stowage_store::records::{AddError, CompleteError, Records};
 use tokio::task::JoinSet;
 
-use crate::{Case, DAY, T0, is_pending, new_file, project};
+use crate::{Case, DAY, T0, cause, is_pending, new_file, project};
 
 fn an_upload(project: ProjectId) -> Upload {
     let id = Ids::random().file();
@@ -71,7 +71,7 @@ async fn an_upload_goes_from_start_to_file(case: Case) {
 
     let new = NewFile { stored: true, ..file_of(&upload) };
     let expected = parts([(1, "one"), (2, "two again")]);
-    let time = records.complete_upload(&upload, new.clone(), Some(expected), T0).await.unwrap();
+    let time = records.complete_upload(&upload, new.clone(), Some(expected), cause(), T0).await.unwrap();
     let file = records.file(upload.id).await.unwrap().unwrap();
     assert_eq!((file.uploaded_at, file.stored_at, file.project), (time, Some(time), project));
     assert_eq!((file.blob, file.size, file.name), (Some(new.blob), 10, new.name));
@@ -80,7 +80,7 @@ async fn an_upload_goes_from_start_to_file(case: Case) {
     assert!(!records.put_part(upload.id, 1, 5, "late", T0).await.unwrap());
     assert!(!records.begin_part(upload.id, 1, T0).await.unwrap());
     assert!(!records.discard_upload(upload.id, T0).await.unwrap());
-    let again = records.complete_upload(&upload, file_of(&upload), Some(whole()), T0).await;
+    let again = records.complete_upload(&upload, file_of(&upload), Some(whole()), cause(), T0).await;
     assert!(matches!(again, Err(CompleteError::NotOpen)), "{again:?}");
     assert_eq!(records.upload_parts(upload.id).await.unwrap(), []);
     assert!(records.file(upload.id).await.unwrap().is_some());
@@ -96,7 +96,7 @@ async fn an_unknown_upload_takes_nothing(case: Case) {
     assert!(!records.put_part(unknown.id, 1, 5, "x", T0).await.unwrap());
     assert!(!records.begin_part(unknown.id, 1, T0).await.unwrap());
     assert!(!records.discard_upload(unknown.id, T0).await.unwrap());
-    let outcome = records.complete_upload(&unknown, file_of(&unknown), None, T0).await;
+    let outcome = records.complete_upload(&unknown, file_of(&unknown), None, cause(), T0).await;
     assert!(matches!(outcome, Err(CompleteError::NotOpen)));
     assert_eq!(records.file(unknown.id).await.unwrap(), None);
 }
@@ -111,23 +111,23 @@ async fn parts_must_be_those_that_were_looked_at(case: Case) {
         parts([(1, "etag"), (2, "etag"), (3, "etag")]),
         parts([]),
     ] {
-        let outcome = records.complete_upload(&upload, file_of(&upload), Some(expected.clone()), T0).await;
+        let outcome = records.complete_upload(&upload, file_of(&upload), Some(expected.clone()), cause(), T0).await;
         assert!(matches!(outcome, Err(CompleteError::PartsChanged)), "{expected:?}: {outcome:?}");
     }
     // Written once more, with as many bytes as before.
     assert!(records.begin_part(upload.id, 1, T0).await.unwrap());
     assert!(records.put_part(upload.id, 1, 5, "again", T0).await.unwrap());
-    let outcome = records.complete_upload(&upload, file_of(&upload), Some(whole()), T0).await;
+    let outcome = records.complete_upload(&upload, file_of(&upload), Some(whole()), cause(), T0).await;
     assert!(matches!(outcome, Err(CompleteError::PartsChanged)));
     assert!(records.begin_part(upload.id, 2, T0).await.unwrap());
     assert!(records.begin_part(upload.id, 2, T0).await.unwrap(), "it is open, even if the part is missing already");
     assert!(!records.upload_for_part(upload.id, 2).await.unwrap().unwrap().1);
-    let outcome = records.complete_upload(&upload, file_of(&upload), Some(whole()), T0).await;
+    let outcome = records.complete_upload(&upload, file_of(&upload), Some(whole()), cause(), T0).await;
     assert!(matches!(outcome, Err(CompleteError::PartsChanged)));
     assert!(!records.upload(upload.id).await.unwrap().unwrap().completed, "it stays open");
     assert_eq!(records.file(upload.id).await.unwrap(), None);
     // Where the blob store knows the parts, nothing is compared.
-    records.complete_upload(&upload, file_of(&upload), None, T0).await.unwrap();
+    records.complete_upload(&upload, file_of(&upload), None, cause(), T0).await.unwrap();
     assert_eq!(case.count("upload_parts").await, 0);
 }
 
@@ -136,7 +136,7 @@ async fn an_upload_may_have_no_parts(case: Case) {
     let upload = an_upload(project(&records, "p").await);
     records.start_upload(&upload).await.unwrap();
     assert_eq!(records.upload_parts(upload.id).await.unwrap(), []);
-    records.complete_upload(&upload, file_of(&upload), Some(Vec::new()), T0).await.unwrap();
+    records.complete_upload(&upload, file_of(&upload), Some(Vec::new()), cause(), T0).await.unwrap();
 }
 
 async fn of_two_completions_one_wins(case: Case) {
@@ -147,7 +147,9 @@ async fn of_two_completions_one_wins(case: Case) {
         let mut tries = JoinSet::new();
         for n in 0..6 {
             let (node, upload) = (nodes[n % 2].clone(), upload.clone());
-            tries.spawn(async move { node.complete_upload(&upload, file_of(&upload), Some(whole()), T0).await });
+            tries.spawn(
+                async move { node.complete_upload(&upload, file_of(&upload), Some(whole()), cause(), T0).await },
+            );
         }
         let outcomes = tries.join_all().await;
         assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
@@ -164,7 +166,7 @@ async fn a_part_is_put_before_or_after_the_completion(case: Case) {
         let upload = arrived(&nodes[0], project).await;
         let (put, complete) = tokio::join!(
             nodes[round % 2].put_part(upload.id, 2, 7, "longer", T0),
-            nodes[0].complete_upload(&upload, file_of(&upload), Some(whole()), T0),
+            nodes[0].complete_upload(&upload, file_of(&upload), Some(whole()), cause(), T0),
         );
         match (put.unwrap(), complete) {
             (true, Err(CompleteError::PartsChanged)) => {
@@ -183,7 +185,7 @@ async fn a_part_is_begun_before_or_after_the_completion(case: Case) {
         let upload = arrived(&nodes[0], project).await;
         let (begun, complete) = tokio::join!(
             nodes[round % 2].begin_part(upload.id, 1, T0),
-            nodes[0].complete_upload(&upload, file_of(&upload), Some(whole()), T0),
+            nodes[0].complete_upload(&upload, file_of(&upload), Some(whole()), cause(), T0),
         );
         match (begun.unwrap(), complete) {
             (true, Err(CompleteError::PartsChanged)) | (false, Ok(_)) => {}
@@ -200,7 +202,7 @@ async fn an_upload_is_discarded_or_completed(case: Case) {
         let upload = arrived(&nodes[0], project).await;
         let (gone, complete) = tokio::join!(
             nodes[round % 2].discard_upload(upload.id, T0),
-            nodes[0].complete_upload(&upload, file_of(&upload), Some(whole()), T0),
+            nodes[0].complete_upload(&upload, file_of(&upload), Some(whole()), cause(), T0),
         );
         match (gone.unwrap(), complete) {
             (true, Err(CompleteError::NotOpen)) => discarded += 1,
@@ -219,7 +221,7 @@ async fn uploads_expire(case: Case) {
     let (open, completed) = (arrived(&records, project).await, arrived(&records, project).await);
     let young = Upload { expires_at: T0.plus(2 * DAY), ..an_upload(project) };
     records.start_upload(&young).await.unwrap();
-    records.complete_upload(&completed, file_of(&completed), Some(whole()), T0).await.unwrap();
+    records.complete_upload(&completed, file_of(&completed), Some(whole()), cause(), T0).await.unwrap();
     let before = T0.plus(DAY).minus(Duration::from_micros(1));
     assert_eq!(records.expired_uploads(before, 10).await.unwrap(), []);
     assert_eq!(records.purge_uploads(before, 10).await.unwrap(), 0);
@@ -230,7 +232,7 @@ async fn uploads_expire(case: Case) {
     assert!(!records.begin_part(open.id, 1, now).await.unwrap());
     assert!(!records.put_part(open.id, 1, 5, "late", now).await.unwrap());
     assert_eq!(records.upload_parts(open.id).await.unwrap()[0].2, "last", "nothing was forgotten or replaced");
-    let outcome = records.complete_upload(&open, file_of(&open), Some(whole()), now).await;
+    let outcome = records.complete_upload(&open, file_of(&open), Some(whole()), cause(), now).await;
     assert!(matches!(outcome, Err(CompleteError::NotOpen)));
     assert_eq!(records.expired_uploads(now, 10).await.unwrap(), std::slice::from_ref(&open));
     assert_eq!(records.expired_uploads(now, 0).await.unwrap(), []);
@@ -256,10 +258,10 @@ async fn blobs_of_open_uploads_are_known(case: Case) {
         (listed.len(), records.blobs_with_prefix("pack7/").await.unwrap().len())
     };
     assert_eq!(known().await, (1, 1));
-    records.complete_upload(&upload, file_of(&upload), None, T0).await.unwrap();
+    records.complete_upload(&upload, file_of(&upload), None, cause(), T0).await.unwrap();
     assert_eq!(known().await, (1, 1), "as the blob of a file, once");
     let later = T0.plus(DAY);
-    let unstored = records.expire_files(later, later, 10).await.unwrap();
+    let unstored = records.expire_files(later, later, 10, &cause()).await.unwrap();
     assert_eq!(unstored, [upload.id]);
     assert_eq!(known().await, (0, 0), "a completed upload holds nothing");
     // Its key is taken all the same, so that nobody writes to a blob that is being deleted.
@@ -285,7 +287,7 @@ async fn many_parts_and_files_share_the_writer(case: Case) {
         let (node, unknown) = (nodes[0].clone(), Ids::random().file());
         orders.spawn(async move { !node.put_part(unknown, number, 1, "x", T0).await.unwrap() });
         let node = nodes[0].clone();
-        orders.spawn(async move { node.add_files(project, vec![new_file("x")]).await.is_ok() });
+        orders.spawn(async move { node.add_files(project, vec![new_file("x")], cause()).await.is_ok() });
     }
     assert!(orders.join_all().await.into_iter().all(|as_expected| as_expected));
     for upload in &uploads {
@@ -317,13 +319,13 @@ async fn a_bad_order_fails_alone(case: Case) {
     let upload = an_upload(project);
     records.start_upload(&upload).await.unwrap();
     let taken = new_file("taken");
-    records.add_files(project, vec![taken.clone()]).await.unwrap();
+    records.add_files(project, vec![taken.clone()], cause()).await.unwrap();
     for _ in 0..10 {
         let good = new_file("good");
         let (refused, part, accepted) = tokio::join!(
-            records.add_files(project, vec![new_file("with it"), taken.clone()]),
+            records.add_files(project, vec![new_file("with it"), taken.clone()], cause()),
             records.put_part(upload.id, 1, 5, "x", T0),
-            records.add_files(project, vec![good.clone()]),
+            records.add_files(project, vec![good.clone()], cause()),
         );
         assert!(matches!(refused, Err(AddError::IdTaken(id)) if id == taken.id));
         assert!(part.unwrap());
@@ -331,7 +333,7 @@ async fn a_bad_order_fails_alone(case: Case) {
         assert!(records.file(good.id).await.unwrap().is_some());
     }
     assert_eq!(case.count("files").await, 11);
-    assert_eq!(records.add_files(project, Vec::new()).await.unwrap(), []);
+    assert_eq!(records.add_files(project, Vec::new(), cause()).await.unwrap(), []);
 }
 
 async fn a_taken_id_leaves_the_upload_open(case: Case) {
@@ -339,8 +341,8 @@ async fn a_taken_id_leaves_the_upload_open(case: Case) {
     let project = project(&records, "p").await;
     let upload = arrived(&records, project).await;
     let squatter = NewFile { id: upload.id, ..new_file("squatter") };
-    records.add_files(project, vec![squatter.clone()]).await.unwrap();
-    let outcome = records.complete_upload(&upload, file_of(&upload), Some(whole()), T0).await;
+    records.add_files(project, vec![squatter.clone()], cause()).await.unwrap();
+    let outcome = records.complete_upload(&upload, file_of(&upload), Some(whole()), cause(), T0).await;
     assert!(matches!(outcome, Err(CompleteError::IdTaken(id)) if id == upload.id), "{outcome:?}");
     assert_eq!(records.upload(upload.id).await.unwrap(), Some(upload.clone()));
     assert_eq!(records.upload_parts(upload.id).await.unwrap().len(), 2);
@@ -360,8 +362,8 @@ async fn completed_uploads_get_times_of_their_own(case: Case) {
     for (n, upload) in uploads.into_iter().enumerate() {
         let node = nodes[n % 3].clone();
         orders.spawn(async move {
-            let completed = node.complete_upload(&upload, file_of(&upload), None, T0).await.unwrap();
-            let added = node.add_files(project, vec![new_file("x")]).await.unwrap();
+            let completed = node.complete_upload(&upload, file_of(&upload), None, cause(), T0).await.unwrap();
+            let added = node.add_files(project, vec![new_file("x")], cause()).await.unwrap();
             [(upload.id, completed), (FileId(uuid::Uuid::nil()), added[0])]
         });
     }
@@ -379,7 +381,9 @@ async fn what_was_handed_in_is_done_before_the_records_close(case: Case) {
     let node = records.clone();
     let completion = upload.clone();
     let mut order =
-        Box::pin(async move { node.complete_upload(&completion, file_of(&completion), Some(whole()), T0).await });
+        Box::pin(
+            async move { node.complete_upload(&completion, file_of(&completion), Some(whole()), cause(), T0).await },
+        );
     // Polled once, it has handed the order in; then its caller goes away.
     assert!(is_pending(&mut order).await);
     drop(order);

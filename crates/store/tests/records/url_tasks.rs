@@ -7,8 +7,8 @@ use stowage_store::records::{FinishError, Records};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::jobs::{LEASE, claim, fetch, start};
-use crate::{Case, DAY, T0, new_file, project};
+use crate::jobs::{LEASE, claim, ended, fetch, start};
+use crate::{Case, DAY, T0, cause, new_file, project};
 
 fn failure(text: &str) -> UrlTask {
     UrlTask::Failed { text: text.to_owned(), code: "Code".to_owned() }
@@ -21,7 +21,7 @@ async fn fetched(records: &Records, project: ProjectId, url: &str, stored: bool)
     let claimed = claim(records).await;
     let file = NewFile { stored, ..new_file("x") };
     let id = file.id;
-    records.finish_url_task(&claimed, task.token, project, file, Some(url), T0).await.unwrap();
+    records.finish_url_task(&claimed, &ended(&task, project, Some(url)), file, T0).await.unwrap();
     id
 }
 
@@ -45,7 +45,7 @@ async fn a_task_goes_from_waiting_to_success(case: Case) {
         assert_eq!(both().await, Some(UrlTask::Progress { done, total }));
     }
     let file = NewFile { stored: true, ..new_file("fetched") };
-    let time = records.finish_url_task(&claimed, task.token, project, file.clone(), None, T0).await.unwrap();
+    let time = records.finish_url_task(&claimed, &ended(&task, project, None), file.clone(), T0).await.unwrap();
     assert_eq!(both().await, Some(UrlTask::Success(file.id)));
     let recorded = records.file(file.id).await.unwrap().unwrap();
     assert_eq!((recorded.uploaded_at, recorded.stored_at, recorded.project), (time, Some(time), project));
@@ -71,11 +71,11 @@ async fn a_taken_id_leaves_the_job_where_it_is(case: Case) {
     let records = case.open().await;
     let project = project(&records, "p").await;
     let squatter = new_file("squatter");
-    records.add_files(project, vec![squatter.clone()]).await.unwrap();
+    records.add_files(project, vec![squatter.clone()], cause()).await.unwrap();
     let task = start(&records, project).await;
     let claimed = claim(&records).await;
     let file = NewFile { id: squatter.id, ..new_file("x") };
-    let outcome = records.finish_url_task(&claimed, task.token, project, file, Some("u"), T0).await;
+    let outcome = records.finish_url_task(&claimed, &ended(&task, project, Some("u")), file, T0).await;
     assert!(matches!(outcome, Err(FinishError::IdTaken(id)) if id == squatter.id), "{outcome:?}");
     assert_eq!(records.url_task(task.token).await.unwrap(), Some(UrlTask::Waiting));
     assert!(records.fail_url_task(&claimed, task.token, "text", "Code", T0).await.unwrap(), "the job is still ours");
@@ -92,7 +92,7 @@ async fn files_of_many_tasks_get_times_of_their_own(case: Case) {
         work.spawn(async move {
             // The same URL each time: the history is written by several at once as well.
             let remember = Some("https://example.com/same");
-            node.finish_url_task(&claimed, task.token, project, new_file("x"), remember, T0).await.unwrap()
+            node.finish_url_task(&claimed, &ended(&task, project, remember), new_file("x"), T0).await.unwrap()
         });
     }
     let mut times = work.join_all().await;
@@ -162,7 +162,7 @@ async fn a_watched_task_never_goes_backwards(case: Case) {
             nodes[0].renew_jobs(&held, T0.plus(LEASE), &[(task.token, done, None)]).await.unwrap();
         }
         let file = new_file("x");
-        nodes[0].finish_url_task(&claimed, task.token, project, file.clone(), None, T0).await.unwrap();
+        nodes[0].finish_url_task(&claimed, &ended(&task, project, None), file.clone(), T0).await.unwrap();
         for seen in watchers.join_all().await {
             let order = |task: &UrlTask| match task {
                 UrlTask::Waiting => 0,
@@ -189,7 +189,7 @@ async fn the_history_finds_files_that_are_still_there(case: Case) {
     let kept = fetched(&records, mine, "https://example.com/kept", true).await;
 
     let later = T0.plus(DAY);
-    assert_eq!(records.expire_files(later, later, 10).await.unwrap(), [first, second]);
+    assert_eq!(records.expire_files(later, later, 10, &cause()).await.unwrap(), [first, second]);
     assert_eq!(records.url_history(mine, url).await.unwrap(), None, "it was removed");
     assert_eq!(case.count("url_history").await, 2);
     assert_eq!(records.purge_removed(later.plus(DAY), 10).await.unwrap(), 2);

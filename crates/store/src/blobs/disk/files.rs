@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use uuid::Uuid;
 
-use super::super::BlobError;
 use super::super::spool::{Doomed, TempFile};
+use super::super::{BlobError, os};
 use super::sync_folder;
 use crate::Durability;
 
@@ -82,6 +82,26 @@ impl Files {
             doomed.spare();
             Ok(file)
         })
+    }
+
+    /// Gives the file `from` a second name. None where the file system gives none. Waits for the disk.
+    pub(super) fn link(&self, from: Uuid, file: File, id: Uuid) -> Result<Option<Kept>, BlobError> {
+        let from = self.path(from);
+        let linked = self.put(id, |path| {
+            // Both names have one age. It counts from here, and from before there is a second name: that one's record is
+            // still to be written, and the janitor takes what is old and not recorded for forgotten.
+            file.set_modified(stowage_model::clock::machine_now().to_system_time())?;
+            fs::hard_link(&from, path)?;
+            Ok(file)
+        });
+        match linked {
+            Ok(kept) => Ok(Some(kept)),
+            Err(BlobError::Io(error)) if os::cannot_link(&error) => Ok(None),
+            Err(BlobError::Io(error)) if error.kind() == io::ErrorKind::NotFound && !from.try_exists()? => {
+                Err(BlobError::NotFound)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn put(&self, id: Uuid, put: impl FnOnce(&Path) -> io::Result<File>) -> Result<Kept, BlobError> {

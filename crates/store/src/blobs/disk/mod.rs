@@ -1,6 +1,7 @@
 //! Blobs in a folder of this machine.
 
 mod appender;
+mod copy;
 mod files;
 mod inventory;
 mod packs;

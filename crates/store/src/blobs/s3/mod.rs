@@ -2,6 +2,7 @@
 
 mod blocks;
 mod connect;
+mod copy;
 mod download;
 mod parts;
 mod upload;
@@ -12,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::Config;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{Builder, Config, StalledStreamProtectionConfig};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::DateTime;
 use uuid::Uuid;
@@ -27,6 +28,9 @@ pub(super) use parts::PartTarget;
 
 /// How long the probe of [`S3::ready`] may take.
 const READY_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long a server may work before it begins to answer, where it copies bytes that it has.
+const COPY_WITHIN: Duration = Duration::from_mins(10);
 
 /// How many keys a page of the inventory has at most.
 const PAGE: i32 = 1000;
@@ -120,6 +124,12 @@ impl S3 {
         }
         Ok(page)
     }
+}
+
+/// For requests that a server may work on for long. Some say now and then that they are not done yet, but slowly.
+fn patient() -> Builder {
+    let timeouts = TimeoutConfig::builder().read_timeout(COPY_WITHIN).build();
+    Config::builder().timeout_config(timeouts).stalled_stream_protection(StalledStreamProtectionConfig::disabled())
 }
 
 /// How long ago a moment was, by the machine's clock.

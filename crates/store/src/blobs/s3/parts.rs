@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Config, RequestChecksumCalculation};
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::presigning::PresigningConfig;
@@ -19,13 +18,10 @@ use super::super::options::OpenError;
 use super::super::parts::{AssembleError, Part, Parts, loose};
 use super::super::turns::Turn;
 use super::download::length;
-use super::{S3, age, is_missing, tell};
+use super::{S3, age, is_missing, patient, tell};
 
 /// S3 knows no higher number of a part.
 const MOST_PARTS: u32 = 10_000;
-
-/// How long a server may think about the parts before it begins to answer: some copy them together.
-const ASSEMBLE_WITHIN: Duration = Duration::from_mins(10);
 
 /// How long the URL of [`S3::check_presigning`] would be valid.
 const PROBE_LIFE: Duration = Duration::from_mins(1);
@@ -183,7 +179,6 @@ impl S3 {
             let etag = (!part.etag.is_empty()).then(|| format!("\"{}\"", part.etag));
             CompletedPart::builder().part_number(part.number.cast_signed()).set_e_tag(etag).build()
         });
-        let patience = TimeoutConfig::builder().read_timeout(ASSEMBLE_WITHIN).build();
         let done = self
             .client
             .complete_multipart_upload()
@@ -192,7 +187,8 @@ impl S3 {
             .upload_id(&target.upload)
             .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build())
             .customize()
-            .config_override(Config::builder().timeout_config(patience))
+            // Some copy the parts together.
+            .config_override(patient())
             .send()
             .await;
         let Err(error) = done else { return Ok(()) };

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::super::draft::{Content, OnDisk};
 use super::super::{BlobError, BlobStream};
-use super::{S3, tell};
+use super::{S3, patient, tell};
 
 /// Objects up to this many bytes are written in one request.
 const ONE_REQUEST: u64 = 64 << 20;
@@ -56,18 +56,28 @@ impl Drop for Written {
 impl S3 {
     /// Makes a draft an object.
     pub(in super::super) async fn keep(s3: &Arc<Self>, content: Content) -> Result<Uuid, BlobError> {
+        let writer = Arc::clone(s3);
+        S3::write(s3, async move |object| match content {
+            Content::Memory(bytes) => writer.put(&object, ByteStream::from(bytes.clone()), bytes.len() as u64).await,
+            Content::File(draft) if draft.len <= ONE_REQUEST => {
+                writer.put(&object, writer.part_of(&draft, 0..draft.len)?, draft.len).await
+            }
+            Content::File(draft) => writer.put_in_parts(&object, &draft).await,
+        })
+        .await
+    }
+
+    /// Lets `writing` make an object of the name that it gets, to the end; one that nobody waits for any more is deleted.
+    pub(super) async fn write<F>(s3: &Arc<Self>, writing: impl FnOnce(String) -> F) -> Result<Uuid, BlobError>
+    where
+        F: Future<Output = Result<(), BlobError>> + Send + 'static,
+    {
+        let id = s3.spool.new_id();
+        let writing = writing(s3.object(id));
         let s3 = Arc::clone(s3);
         // A task of its own: where the caller gives up, the request is still ended in an orderly way.
         let task = tokio::spawn(async move {
-            let id = s3.spool.new_id();
-            let object = s3.object(id);
-            match content {
-                Content::Memory(bytes) => s3.put(&object, ByteStream::from(bytes.clone()), bytes.len() as u64).await?,
-                Content::File(draft) if draft.len <= ONE_REQUEST => {
-                    s3.put(&object, s3.part_of(&draft, 0..draft.len)?, draft.len).await?;
-                }
-                Content::File(draft) => s3.put_in_parts(&object, &draft).await?,
-            }
+            writing.await?;
             Ok(Written { s3, id: Some(id) })
         });
         let mut written: Written =
@@ -99,19 +109,47 @@ impl S3 {
     }
 
     async fn put_in_parts(&self, object: &str, draft: &OnDisk) -> Result<(), BlobError> {
-        let upload = &self.begin_upload(object).await?;
-        let result = self.send_parts(object, draft, upload).await;
-        if result.is_err() {
+        let upload = self.begin_upload(object).await?;
+        let sent = self.send_parts(object, draft, &upload).await;
+        self.end_upload(object, &upload, sent).await
+    }
+
+    /// Makes an object of the parts that were `sent`; where that fails, or they are an error, the upload is forgotten.
+    pub(super) async fn end_upload(
+        &self,
+        object: &str,
+        upload: &str,
+        sent: Result<Vec<CompletedPart>, BlobError>,
+    ) -> Result<(), BlobError> {
+        let ended = match sent {
+            Ok(parts) => self.complete_upload(object, upload, parts).await,
+            Err(error) => Err(error),
+        };
+        if ended.is_err() {
             let abort = self.client.abort_multipart_upload().bucket(&self.bucket).key(object).upload_id(upload);
             if let Err(error) = abort.send().await {
                 warn!(error = %tell("aborting", &error), "an unfinished upload stays until the janitor finds it");
             }
         }
-        result
+        ended
     }
 
-    async fn send_parts(&self, object: &str, draft: &OnDisk, upload: &str) -> Result<(), BlobError> {
-        let ranges = part_ranges(draft.len);
+    async fn complete_upload(
+        &self,
+        object: &str,
+        upload: &str,
+        mut parts: Vec<CompletedPart>,
+    ) -> Result<(), BlobError> {
+        parts.sort_unstable_by_key(CompletedPart::part_number);
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+        let complete = self.client.complete_multipart_upload().bucket(&self.bucket).key(object).upload_id(upload);
+        // Some copy the parts together.
+        let done = complete.multipart_upload(parts).customize().config_override(patient()).send().await;
+        done.map(drop).map_err(|error| tell("ending an upload in parts", &error))
+    }
+
+    async fn send_parts(&self, object: &str, draft: &OnDisk, upload: &str) -> Result<Vec<CompletedPart>, BlobError> {
+        let ranges = part_ranges(draft.len, PART);
         let parts = stream::iter(ranges.zip(1..)).map(async |(range, number)| {
             let len = range.end - range.start;
             let request = self
@@ -126,12 +164,7 @@ impl S3 {
             let sent = request.send().await.map_err(|error| tell("writing a part", &error))?;
             Ok::<_, BlobError>(completed(number, sent))
         });
-        let mut parts: Vec<CompletedPart> = parts.buffer_unordered(AT_ONCE).try_collect().await?;
-        parts.sort_unstable_by_key(CompletedPart::part_number);
-        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-        let complete = self.client.complete_multipart_upload().bucket(&self.bucket).key(object).upload_id(upload);
-        let done = complete.multipart_upload(parts).send().await;
-        done.map(drop).map_err(|error| tell("ending an upload in parts", &error))
+        parts.buffer_unordered(AT_ONCE).try_collect().await
     }
 }
 
@@ -145,9 +178,9 @@ fn completed(number: i32, sent: UploadPartOutput) -> CompletedPart {
         .build()
 }
 
-/// The parts in which an object of `len` bytes is written.
-fn part_ranges(len: u64) -> impl Iterator<Item = Range<u64>> {
-    let part = PART.max(len.div_ceil(MOST_PARTS));
+/// The parts, of `part` bytes if that is not too many, in which an object of `len` bytes is written.
+pub(super) fn part_ranges(len: u64, part: u64) -> impl Iterator<Item = Range<u64>> {
+    let part = part.max(len.div_ceil(MOST_PARTS));
     (0..len.div_ceil(part)).map(move |n| n * part..len.min((n + 1) * part))
 }
 
@@ -185,7 +218,7 @@ mod tests {
     fn parts_cover_everything_and_are_never_too_many() {
         for len in [ONE_REQUEST + 1, 5 << 40] {
             let (mut at, mut count) = (0, 0);
-            for range in part_ranges(len) {
+            for range in part_ranges(len, PART) {
                 assert!(range.start == at && range.end > at);
                 assert!(range.end == len || range.end - range.start >= PART);
                 (at, count) = (range.end, count + 1);

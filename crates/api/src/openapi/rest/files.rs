@@ -1,0 +1,434 @@
+//! What the document says of files and what belongs to them.
+
+use stowage_model::metadata::{MAX_KEY_CHARS, MAX_VALUE_CHARS};
+use stowage_model::rest::MAX_BATCH;
+use stowage_model::search::{MAX_SORT_KEYS, MIN_QUERY_CHARS};
+use stowage_model::{Metadata, Refusal, RestRefusal, RestVersion};
+use stowage_views::rest::{Batch, Copied, FileInfo, Page};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::{KnownFormat, RefOr};
+
+use super::super::operation::{Body, Field, Kind, Said, object, optional, required, text};
+use super::super::schemas::Schemas;
+use super::Answer::{Nothing, Shown};
+use super::{Told, UNSAID};
+use crate::rest::{TagsChanged, TagsShown};
+
+const FILE: Field = required("uuid", Kind::Uuid, "The id of the file.");
+const KEY: Field = required("key", Kind::Short(MAX_KEY_CHARS), "The key: letters, digits, `_`, `-`, `.` and `:`.");
+const APPDATA: Field = optional("include", Kind::OneOf(&["appdata"]), "0.7: what else is shown of a file.");
+const REKOGNITION: Field =
+    optional("add_fields", Kind::OneOf(&["rekognition_info"]), "0.6 and 0.5: what else is shown of a file.");
+pub(super) const LIMIT: Field =
+    optional("limit", Kind::Number { least: 1, most: 1000, usual: 100 }, "How many a page has at most.");
+pub(super) const OFFSET: Field = optional("offset", Kind::Integer, "How many are skipped.");
+pub(super) const FROM: Field = optional("from", Kind::Text, "Where the page begins: a time, or a size where files are sorted by it.");
+pub(super) const TO: Field = optional("to", Kind::Text, "Where the page ends, if nothing says where it begins.");
+
+fn file(schemas: &mut Schemas, version: RestVersion) -> RefOr<Schema> {
+    schemas.file(version)
+}
+
+fn files(schemas: &mut Schemas, version: RestVersion) -> RefOr<Schema> {
+    let lacks: &[&str] = if version == RestVersion::V07 { &[] } else { &["totals"] };
+    schemas.shown::<Page<FileInfo<'_>>>(version, "FileList", lacks)
+}
+
+fn batch(schemas: &mut Schemas, version: RestVersion) -> RefOr<Schema> {
+    schemas.shown::<Batch<'_>>(version, "FileBatch", &[])
+}
+
+fn copied(schemas: &mut Schemas, version: RestVersion) -> RefOr<Schema> {
+    schemas.shown::<Copied<'_>>(version, "FileCopy", &[])
+}
+
+fn tags(schemas: &mut Schemas, _: RestVersion) -> RefOr<Schema> {
+    schemas.of::<TagsShown<'_>>()
+}
+
+fn changed_tags(schemas: &mut Schemas, _: RestVersion) -> RefOr<Schema> {
+    schemas.of::<TagsChanged<'_>>()
+}
+
+fn value(_: &mut Schemas, _: RestVersion) -> RefOr<Schema> {
+    text().into()
+}
+
+fn metadata_value() -> Schema {
+    text().min_length(Some(1)).max_length(Some(MAX_VALUE_CHARS)).into()
+}
+
+fn uuids() -> Schema {
+    let id = text().format(Some(SchemaFormat::Custom("uuid".to_owned())));
+    ArrayBuilder::new().items(id).min_items(Some(1)).max_items(Some(MAX_BATCH)).into()
+}
+
+/// Why a batch is none.
+fn no_batch() -> Vec<RestRefusal> {
+    vec![RestRefusal::UuidsExpected, RestRefusal::UuidsEmpty, RestRefusal::UuidsTooMany]
+}
+
+const SOURCE: Field = required("source", Kind::Text, "The id or a delivery URL of the file.");
+const STORE: Field = optional("store", Kind::Boolean, "Whether the copy is permanent; without a word it is not.");
+const PUBLIC: Field = optional("make_public", Kind::Boolean, "Whether everybody may read the copy.");
+const TARGET: &str = "The name of the storage.";
+
+/// Why a file is not copied within the project.
+fn not_copied() -> Vec<RestRefusal> {
+    vec![
+        RestRefusal::ObjectExpected,
+        RestRefusal::SourceRequired,
+        RestRefusal::SourceInvalid,
+        RestRefusal::BooleanExpected("store"),
+        RestRefusal::NotFound,
+        RestRefusal::PlanForbids,
+        RestRefusal::CopyTooLarge,
+        Refusal::AccountBlocked.into(),
+        Refusal::AccountUnpaid.into(),
+        Refusal::AccountLimitsExceeded.into(),
+        Refusal::UploadFailed.into(),
+    ]
+}
+
+/// Why a file is not copied to a storage.
+fn not_sent() -> Vec<RestRefusal> {
+    vec![
+        RestRefusal::ObjectExpected,
+        RestRefusal::SourceRequired,
+        RestRefusal::SourceInvalid,
+        RestRefusal::BooleanExpected("make_public"),
+        RestRefusal::NotFound,
+        RestRefusal::StorageNotFound,
+    ]
+}
+
+pub(super) const SAID: &[Said<Told>] = &[
+    Said {
+        path: "/files/",
+        on: &[("GET", "filesList")],
+        summary: "List files",
+        about: "A page says where its neighbours are. `from` and `to` are exclusive; times of a project are unique.",
+        query: &[
+            optional("removed", Kind::Boolean, "Whether removed files are listed, instead of those that are not."),
+            optional("stored", Kind::Boolean, "Whether permanent or temporary files are listed, instead of both."),
+            optional(
+                "ordering",
+                Kind::OneOf(&["datetime_uploaded", "-datetime_uploaded", "size", "-size"]),
+                "In which order; by size in 0.6 and 0.5 only.",
+            ),
+            FROM,
+            TO,
+            LIMIT,
+            OFFSET,
+            APPDATA,
+            REKOGNITION,
+        ],
+        answers: Told {
+            answers: &[Shown(200, "A page.", files)],
+            refusals: || {
+                vec![
+                    RestRefusal::BooleanExpected("stored"),
+                    RestRefusal::OrderingUnknown("`datetime_uploaded`, `-datetime_uploaded`"),
+                    RestRefusal::TimeExpected("from"),
+                    RestRefusal::SizeExpected("from"),
+                ]
+            },
+        },
+        ..UNSAID
+    },
+    Said {
+        path: "/files/",
+        on: &[("POST", "createCopy")],
+        summary: "Copy a file",
+        about: "Within the project, or to a storage where `target` names one.",
+        body: Body::Object(&[SOURCE, STORE, optional("target", Kind::Text, TARGET), PUBLIC]),
+        answers: Told {
+            answers: &[Shown(201, "The copy, as if its content were not known yet.", copied)],
+            refusals: || [not_copied(), not_sent()].concat(),
+        },
+        ..UNSAID
+    },
+    Said {
+        path: "/files/{uuid}/",
+        on: &[("GET", "fileInfo")],
+        summary: "Look at a file",
+        about: "Removed files can be seen for a while.",
+        at: &[FILE],
+        query: &[APPDATA, REKOGNITION],
+        answers: Told { answers: &[Shown(200, "The file.", file)], refusals: || vec![RestRefusal::NotFound] },
+        ..UNSAID
+    },
+    Said {
+        path: "/files/{uuid}/",
+        on: &[("DELETE", "deleteFile")],
+        summary: "Remove a file",
+        at: &[FILE],
+        query: &[APPDATA, REKOGNITION],
+        answers: Told { answers: &[Shown(200, "The file as it is now.", file)], refusals: || vec![RestRefusal::NotFound] },
+        ..UNSAID
+    },
+    Said {
+        path: "/files/{uuid}/storage/",
+        on: &[("PUT", "storeFile"), ("POST", "storeFileByPost")],
+        summary: "Store a file",
+        about: "Makes it permanent, and brings it back where it was removed a short while ago.",
+        at: &[FILE],
+        query: &[APPDATA, REKOGNITION],
+        answers: Told { answers: &[Shown(200, "The file as it is now.", file)], refusals: || vec![RestRefusal::NotFound] },
+        ..UNSAID
+    },
+    Said {
+        path: "/files/{uuid}/storage/",
+        on: &[("DELETE", "deleteFileStorage"), ("GET", "fileStorageInfo")],
+        summary: "Remove a file, or look at it",
+        about: "The same as under its own address.",
+        at: &[FILE],
+        query: &[APPDATA, REKOGNITION],
+        answers: Told { answers: &[Shown(200, "The file as it is now.", file)], refusals: || vec![RestRefusal::NotFound] },
+        ..UNSAID
+    },
+    Said {
+        path: "/files/storage/",
+        on: &[("PUT", "filesStoring")],
+        summary: "Store many files",
+        query: &[APPDATA, REKOGNITION],
+        body: Body::Json(uuids),
+        answers: Told { answers: &[Shown(200, "The files as they are now, by upload time.", batch)], refusals: no_batch },
+        ..UNSAID
+    },
+    Said {
+        path: "/files/storage/",
+        on: &[("DELETE", "filesDelete")],
+        summary: "Remove many files",
+        query: &[APPDATA, REKOGNITION],
+        body: Body::Json(uuids),
+        answers: Told { answers: &[Shown(200, "The files as they are now, by upload time.", batch)], refusals: no_batch },
+        ..UNSAID
+    },
+    Said {
+        path: "/files/local_copy/",
+        on: &[("POST", "createLocalCopy")],
+        summary: "Copy a file within its project",
+        about: "`Warning` tells of metadata that could not be given to the copy.",
+        body: Body::Object(&[
+            SOURCE,
+            STORE,
+            optional("metadata", Kind::TextsByKey, "0.7: metadata of the copy, over that of the file."),
+        ]),
+        answers: Told {
+            answers: &[Shown(201, "The copy, as if its content were not known yet.", copied)],
+            refusals: || [not_copied(), vec![RestRefusal::TextsByKeyExpected("metadata")]].concat(),
+        },
+        ..UNSAID
+    },
+    Said {
+        path: "/files/remote_copy/",
+        on: &[("POST", "createRemoteCopy")],
+        summary: "Copy a file to a storage",
+        about: "No storages can be set up yet, so that everything is refused.",
+        body: Body::Object(&[SOURCE, required("target", Kind::Text, TARGET), PUBLIC]),
+        answers: Told { answers: &[], refusals: not_sent },
+        ..UNSAID
+    },
+    Said {
+        path: "/files/{uuid}/metadata/",
+        on: &[("GET", "fileMetadata")],
+        summary: "Look at the metadata of a file",
+        at: &[FILE],
+        answers: Told {
+            answers: &[Shown(200, "The metadata.", |schemas, _| schemas.of::<Metadata>())],
+            refusals: || vec![RestRefusal::NotFound],
+        },
+        ..UNSAID
+    },
+    Said {
+        path: "/files/{uuid}/metadata/{key}/",
+        on: &[("GET", "fileMetadataKey")],
+        summary: "Look at the value of a metadata key",
+        at: &[FILE, KEY],
+        answers: Told { answers: &[Shown(200, "The value.", value)], refusals: || vec![RestRefusal::NotFound] },
+        ..UNSAID
+    },
+    Said {
+        path: "/files/{uuid}/metadata/{key}/",
+        on: &[("PUT", "updateFileMetadataKey")],
+        summary: "Set the value of a metadata key",
+        at: &[FILE, KEY],
+        body: Body::Json(metadata_value),
+        answers: Told {
+            answers: &[Shown(200, "The value.", value), Shown(201, "The value of a key that is new.", value)],
+            refusals: || {
+                let key = || "key".to_owned();
+                vec![
+                    RestRefusal::StringExpected,
+                    Refusal::FileMetadataKeyForbidden(key()).into(),
+                    Refusal::FileMetadataKeyLengthTooBig(key()).into(),
+                    Refusal::FileMetadataValueEmpty(key()).into(),
+                    Refusal::FileMetadataValueForbidden(key()).into(),
+                    Refusal::FileMetadataValueLengthTooBig(key()).into(),
+                    Refusal::FileMetadataKeysNumberTooBig.into(),
+                    RestRefusal::NotFound,
+                ]
+            },
+        },
+        ..UNSAID
+    },
+    Said {
+        path: "/files/{uuid}/metadata/{key}/",
+        on: &[("DELETE", "deleteFileMetadataKey")],
+        summary: "Take a metadata key away",
+        at: &[FILE, KEY],
+        answers: Told { answers: &[Nothing("It is gone.")], refusals: || vec![RestRefusal::NotFound] },
+        ..UNSAID
+    },
+    Said {
+        path: "/files/{uuid}/tags/",
+        on: &[("GET", "fileTags")],
+        summary: "Look at the tags of a file",
+        at: &[FILE],
+        answers: Told { answers: &[Shown(200, "The tags.", tags)], refusals: || vec![RestRefusal::NotFound] },
+        ..UNSAID
+    },
+    Said {
+        path: "/files/{uuid}/tags/",
+        on: &[("PUT", "replaceFileTags")],
+        summary: "Set the tags of a file",
+        at: &[FILE],
+        body: Body::Object(&[required("tags", Kind::Texts, "All that it is to have.")]),
+        answers: Told {
+            answers: &[Shown(200, "The tags, and what has changed.", changed_tags)],
+            refusals: || not_tagged("tags"),
+        },
+        ..UNSAID
+    },
+    Said {
+        path: "/files/{uuid}/tags/",
+        on: &[("PATCH", "changeFileTags")],
+        summary: "Give tags to a file and take others away",
+        at: &[FILE],
+        body: Body::Object(&[
+            optional("add", Kind::Texts, "Those that it is to have."),
+            optional("delete", Kind::Texts, "Those that it is to lose, before it gets the others."),
+        ]),
+        answers: Told {
+            answers: &[Shown(200, "The tags, and what has changed.", changed_tags)],
+            refusals: || not_tagged("add"),
+        },
+        ..UNSAID
+    },
+    Said {
+        path: "/files/search/",
+        on: &[("POST", "searchFiles")],
+        summary: "Find files",
+        about: "All conditions must hold, and there must be one. The newest file comes first unless `sort` says otherwise.",
+        query: &[
+            optional("limit", Kind::Number { least: 1, most: 100, usual: 20 }, "How many a page has at most."),
+            OFFSET,
+            APPDATA,
+        ],
+        body: Body::Object(SEARCH),
+        answers: Told {
+            answers: &[Shown(200, "A page.", |schemas, version| {
+                schemas.shown::<Page<FileInfo<'_>>>(version, "FileSearch", &["totals"])
+            })],
+            refusals: || {
+                vec![
+                    RestRefusal::ObjectExpected,
+                    RestRefusal::SearchEmpty,
+                    RestRefusal::SearchQueryTooShort,
+                    RestRefusal::SearchInvalid("size".to_owned()),
+                    RestRefusal::SearchReachExceeded,
+                ]
+            },
+        },
+        ..UNSAID
+    },
+];
+
+/// Why the tags of a file are not changed.
+fn not_tagged(member: &'static str) -> Vec<RestRefusal> {
+    vec![
+        RestRefusal::ObjectExpected,
+        RestRefusal::TextsExpected(member),
+        Refusal::UploadViews("Tag `a b` contains forbidden characters.".to_owned()).into(),
+        RestRefusal::NotFound,
+    ]
+}
+
+const SEARCH: &[Field] = &[
+    optional("query", Kind::Other(query), "A text in the name, the detected type or a metadata value, or the id."),
+    optional("phrase", Kind::Other(phrase), "Texts that these have in them."),
+    optional("exact", Kind::Other(exact), "Values of which these, or `metadata[key]`, have one, letter for letter."),
+    optional("datetime_uploaded", Kind::Other(times), "When it was uploaded."),
+    optional("size", Kind::Other(sizes), "How long it is, in bytes."),
+    optional("is_image", Kind::Boolean, "Whether it is a picture."),
+    optional("tags", Kind::Other(tag_lists), "Which tags it has."),
+    optional("sort", Kind::Other(sort), "By what the result is sorted; `-` in front of it for descending."),
+    optional("fuzziness", Kind::Other(anything), "Without effect: texts are found as they are written."),
+];
+
+fn anything() -> Schema {
+    ObjectBuilder::new().schema_type(utoipa::openapi::schema::SchemaType::AnyValue).into()
+}
+
+fn query() -> Schema {
+    text().min_length(Some(MIN_QUERY_CHARS)).into()
+}
+
+fn phrase() -> Schema {
+    let about = "";
+    object(&[
+        optional("original_filename", Kind::Text, about),
+        optional("metadata", Kind::Text, "Any value."),
+        optional("detected_mime_type", Kind::Text, about),
+    ])
+    .into()
+}
+
+/// A text, or texts in an array.
+fn one_or_more() -> Schema {
+    let texts = ArrayBuilder::new().items(text()).min_items(Some(1));
+    OneOfBuilder::new().item(text()).item(Schema::from(texts)).build().into()
+}
+
+fn exact() -> Schema {
+    let about = "";
+    let known = ["uuid", "original_filename", "detected_mime_type"];
+    let fields = known.map(|name| optional(name, Kind::Other(one_or_more), about));
+    object(&fields).additional_properties(Some(one_or_more())).into()
+}
+
+/// An object of bounds.
+fn bounds(bound: fn() -> ObjectBuilder) -> Schema {
+    ["gt", "gte", "lt", "lte"]
+        .into_iter()
+        .fold(ObjectBuilder::new().schema_type(Type::Object), |object, side| object.property(side, bound()))
+        .min_properties(Some(1))
+        .into()
+}
+
+fn times() -> Schema {
+    bounds(|| text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))))
+}
+
+fn sizes() -> Schema {
+    bounds(|| ObjectBuilder::new().schema_type(Type::Integer))
+}
+
+fn tag_lists() -> Schema {
+    object(&[
+        optional("any", Kind::Texts, "At least one of these."),
+        optional("all", Kind::Texts, "Each of these."),
+        optional("none", Kind::Texts, "None of these."),
+    ])
+    .into()
+}
+
+fn sort() -> Schema {
+    let key = || {
+        let keys = ["datetime_uploaded", "size", "original_filename", "detected_mime_type"];
+        text().enum_values(Some(keys.into_iter().flat_map(|key| [key.to_owned(), format!("-{key}")])))
+    };
+    let keys = ArrayBuilder::new().items(key()).min_items(Some(1)).max_items(Some(MAX_SORT_KEYS));
+    OneOfBuilder::new().item(key()).item(Schema::from(keys)).build().into()
+}
