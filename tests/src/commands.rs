@@ -104,6 +104,38 @@ async fn projects_are_managed_while_the_server_runs() {
 }
 
 #[tokio::test]
+async fn what_webhooks_are_told_is_listed_and_repeated() {
+    let place = Place::with(&[("STOWAGE_FETCH__ALLOW", "127.0.0.0/8")]).await;
+    let server = place.serve(&[]).await;
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let create = server.http.post(server.url("/webhooks/")).header("content-type", "application/json");
+    let create = create.header("authorization", "Uploadcare.Simple demopublickey:demosecretkey");
+    let create = create.header("accept", "application/vnd.uploadcare-v0.7+json");
+    let wanted = format!("{{\"target_url\":\"http://127.0.0.1:{port}/\",\"event\":\"file.uploaded\"}}");
+    assert_eq!(create.body(wanted).send().await.unwrap().status(), 201);
+    let file = server.upload("a", b"x".to_vec(), "1").await.unwrap();
+    let list = ["webhook", "deliveries", "--project", "demopublickey", "--outcome", "pending"];
+    crate::stowage::until("it was tried", || async { place.print(&list).await.contains("connection refused") }).await;
+    let shown = place.print(&list).await;
+    assert!(shown.contains(&file) && shown.contains(&format!("http://127.0.0.1:{port}/")), "{shown}");
+    let json = place.print(&["webhook", "deliveries", "--json", "--limit", "1"]).await;
+    assert!(json.contains("\"body\":\"{") && json.contains("\"state\":\"pending\""), "{json}");
+    assert_eq!(place.print(&["webhook", "deliveries", "--outcome", "delivered"]).await, "");
+    assert_eq!(place.print(&["webhook", "deliveries", "--webhook", "99"]).await, "");
+    place.print(&["webhook", "redeliver", "1"]).await;
+    let tries = || async { place.print(&list).await.matches("connection refused").count() };
+    crate::stowage::until("it was tried again", || async { tries().await > 1 }).await;
+    for (arguments, wanted) in [
+        (&["webhook", "redeliver", "99"][..], "webhook deliveries"),
+        (&["webhook", "deliveries", "--project", "nobody"], "no project"),
+        (&["webhook", "deliveries", "--outcome", "lost"], "pending, delivered, failed or dropped"),
+    ] {
+        let message = complaint(&place, arguments).await;
+        assert!(message.contains(wanted), "{arguments:?}: {message}");
+    }
+}
+
+#[tokio::test]
 async fn metrics_have_a_listener_of_their_own() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let place = Place::with(&[("STOWAGE_METRICS__LISTEN", &format!("127.0.0.1:{port}"))]).await;

@@ -119,11 +119,7 @@ impl std::ops::Deref for State {
 /// Everything that the main listener serves.
 pub fn service(state: State) -> Front {
     let pages = pages().into_iter().fold(Router::new(), |router, (path, page)| router.route(path, page));
-    let router = pages
-        .merge(upload::routes())
-        .merge(rest::routes())
-        .fallback(elsewhere)
-        .with_state(state.clone());
+    let router = pages.merge(upload::routes()).merge(rest::routes()).fallback(elsewhere).with_state(state.clone());
     Front::new(router, state)
 }
 

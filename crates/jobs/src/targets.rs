@@ -7,13 +7,15 @@ use tokio::time::Instant;
 
 /// The most deliveries that are under way to one target.
 const PER_TARGET: usize = 8;
+/// How many deliveries in a row make a target doubtful by failing; one that has never taken anything is so after the first.
+const DOUBTFUL: u32 = 4;
 /// How many targets are remembered that have nothing under way.
 const MOST_IDLE: usize = 1024;
 
-/// The targets that deliveries are under way to, and how the last one to each of the others went.
+/// The targets that deliveries are under way to, and how the last ones to each of the others went.
 pub(crate) struct Targets {
     known: HashMap<String, Target>,
-    /// How many deliveries are under way to targets where the last one failed.
+    /// How many deliveries are under way to targets that are doubtful.
     doubtful: usize,
     /// How many may be.
     most_doubtful: usize,
@@ -22,18 +24,18 @@ pub(crate) struct Targets {
 #[derive(Clone, Copy, Default)]
 struct Target {
     under_way: usize,
-    /// Whether it has taken the last one; none if it was never tried.
-    taken: Option<bool>,
+    /// How many failed since it has taken the last one; none if it was never tried.
+    failed: Option<u32>,
 }
 
 impl Target {
     fn doubtful(self) -> usize {
-        if self.taken == Some(false) { self.under_way } else { 0 }
+        if self.failed.is_some_and(|failed| failed >= DOUBTFUL) { self.under_way } else { 0 }
     }
 }
 
 impl Targets {
-    /// Half of the places are kept from targets where the last delivery failed, however many there are.
+    /// Half of the places are kept from doubtful targets, however many there are.
     pub(crate) fn new(concurrency: usize) -> Self {
         Self { known: HashMap::new(), doubtful: 0, most_doubtful: (concurrency / 2).max(1) }
     }
@@ -41,10 +43,10 @@ impl Targets {
     /// How many more deliveries may be under way to a target.
     pub(crate) fn room(&self, target: &str) -> usize {
         let target = self.known.get(target).copied().unwrap_or_default();
-        match target.taken {
-            Some(true) => PER_TARGET.saturating_sub(target.under_way),
+        match target.failed {
             None => usize::from(target.under_way == 0),
-            Some(false) => usize::from(target.under_way == 0 && self.doubtful < self.most_doubtful),
+            Some(failed) if failed < DOUBTFUL => PER_TARGET.saturating_sub(target.under_way),
+            Some(_) => usize::from(target.under_way == 0 && self.doubtful < self.most_doubtful),
         }
     }
 
@@ -57,7 +59,11 @@ impl Targets {
     pub(crate) fn end(&mut self, target: &str, count: usize, taken: Option<bool>) {
         self.change(target, |target| {
             target.under_way = target.under_way.saturating_sub(count);
-            target.taken = taken.or(target.taken);
+            target.failed = match taken {
+                None => target.failed,
+                Some(true) => Some(0),
+                Some(false) => Some(target.failed.map_or(DOUBTFUL, |failed| failed.saturating_add(1))),
+            };
         });
     }
 
@@ -123,10 +129,15 @@ mod tests {
         assert_eq!(targets.room("a"), PER_TARGET - 3);
         targets.end("a", 1, None);
         assert_eq!(targets.room("a"), PER_TARGET - 2, "what was not tried says nothing");
-        targets.end("a", 1, Some(false));
-        assert_eq!(targets.room("a"), 0, "one is under way");
+        targets.begin("a", 2);
+        for _ in 1..DOUBTFUL {
+            targets.end("a", 1, Some(false));
+        }
+        assert_eq!(targets.room("a"), PER_TARGET - 1, "failing now and then is no reason");
         targets.end("a", 1, Some(false));
         assert_eq!((targets.room("a"), targets.doubtful), (1, 0));
+        targets.begin("a", 1);
+        assert_eq!((targets.room("a"), targets.doubtful), (0, 1), "one is under way");
     }
 
     #[test]
@@ -147,8 +158,11 @@ mod tests {
         targets.end("a", 1, Some(false));
         assert_eq!((targets.room("a"), targets.room("c")), (1, 1));
         // One that stops answering counts as well, with all that is under way to it.
-        targets.begin("good", 2);
-        targets.end("good", 1, Some(false));
+        for _ in 0..DOUBTFUL {
+            targets.begin("good", 1);
+            targets.end("good", 1, Some(false));
+        }
+        targets.begin("good", 1);
         assert_eq!((targets.doubtful, targets.room("c")), (2, 0));
         targets.end("good", 1, Some(true));
         assert_eq!((targets.doubtful, targets.room("c")), (1, 1));

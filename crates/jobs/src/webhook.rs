@@ -44,7 +44,7 @@ pub(crate) async fn attempt(
         Err(failure) => {
             let status = if let Failure::Status(status) = failure { Some(status) } else { None };
             let next = after_failure(options, claim.attempts + 1, claim.created_at, tools.clock.now());
-            (status, text(&failure), next)
+            (status, text(&failure, options.timeout), next)
         }
     };
     let attempt = Attempt { at, status, error, ms };
@@ -77,10 +77,11 @@ async fn tell(tools: &Tools, webhook: &Webhook, sent: &Sent, timeout: Duration) 
 }
 
 /// The words of the log, where a status does not say everything.
-fn text(failure: &Failure) -> Option<String> {
+fn text(failure: &Failure, timeout: Duration) -> Option<String> {
     match failure {
         Failure::Status(300..400) => Some("redirects are not followed".to_owned()),
         Failure::Status(_) | Failure::Facts => None,
+        Failure::Fetch(FetchError::Timeout(_)) => Some(format!("no answer within {timeout:?}")),
         Failure::Fetch(failure) => Some(failure.to_string()),
         Failure::Target(UrlFault::PrivateIp) => {
             Some("the target is not public; the setting fetch.allow can allow it".to_owned())
@@ -133,11 +134,14 @@ mod tests {
 
     #[test]
     fn refused_targets_are_told_what_to_set() {
-        let said = |fault| text(&Failure::Target(fault)).unwrap();
+        let patience = Duration::from_millis(1500);
+        let said = |fault| text(&Failure::Target(fault), patience).unwrap();
         assert!(said(UrlFault::PrivateIp).contains("fetch.allow"));
         assert!(said(UrlFault::Blacklisted).contains("fetch.deny_hosts"));
         assert_eq!(said(UrlFault::SchemeInvalid), "the target cannot be reached: its scheme is neither http nor https");
-        assert_eq!(text(&Failure::Fetch(FetchError::Timeout(10))).unwrap(), "it took longer than 10 seconds");
-        assert_eq!((text(&Failure::Status(500)), text(&Failure::Status(302)).is_some()), (None, true));
+        let text = |failure| text(&failure, patience);
+        assert_eq!(text(Failure::Fetch(FetchError::Timeout(1))).unwrap(), "no answer within 1.5s");
+        assert_eq!(text(Failure::Fetch(FetchError::Network("connection refused"))).unwrap(), "connection refused");
+        assert_eq!((text(Failure::Status(500)), text(Failure::Status(302)).is_some()), (None, true));
     }
 }

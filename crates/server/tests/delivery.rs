@@ -135,7 +135,7 @@ async fn what_is_not_there_and_what_is_not_done() {
     let server = Server::start().await;
     let missing = "11111111-2222-4333-8444-555555555555";
     insta::assert_snapshot!("missing", shown(server.get(&format!("/{missing}/")).send().await.unwrap()).await);
-    for path in ["/nonsense/", "/favicon.ico", "/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/files/"] {
+    for path in ["/nonsense/", "/favicon.ico", "/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/filesystem/"] {
         assert_eq!(server.get(path).send().await.unwrap().status(), 404, "{path}");
     }
     let text = server.file("a.txt", b"text", "image/png").await;

@@ -11,6 +11,8 @@ mod copy;
 mod files;
 #[path = "rest/groups.rs"]
 mod groups;
+#[path = "rest/hostile.rs"]
+mod hostile;
 #[path = "rest/isolation.rs"]
 mod isolation;
 #[path = "rest/lists.rs"]

@@ -1,122 +1,25 @@
 //! Webhooks from end to end: what is told, when it is tried again, and who is never told anything.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "webhooks/receiver.rs"]
+mod receiver;
 mod support;
 
 use std::fmt::Write;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
+use receiver::Receiver;
 use serde_json::{Value, json as value};
 use sha2::Sha256;
 use stowage_model::{EventKind, HookVersion, Webhook};
 use stowage_store::records::{Delivery, DeliveryFilter, DeliveryState, NewWebhook, Records, Redelivery, WebhookChange};
 use support::{DAY, Server, bytes, json};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 const ALLOW: (&str, &str) = ("STOWAGE_FETCH__ALLOW", "127.0.0.0/8");
 const SECRET: &str = "7kMVZivndx0ErgvhRKAr";
-
-/// What a receiver was told.
-#[derive(Clone, PartialEq, Debug)]
-struct Post {
-    path: String,
-    content_type: Option<String>,
-    signature: Option<String>,
-    body: String,
-}
-
-impl Post {
-    fn payload(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap()
-    }
-}
-
-/// A web server that keeps what it is told and answers by path.
-struct Receiver {
-    base: String,
-    heard: Arc<Mutex<Vec<Post>>>,
-    count: watch::Receiver<usize>,
-}
-
-async fn hear(wire: &mut TcpStream) -> Option<Post> {
-    let mut lines = BufReader::new(wire);
-    let mut first = String::new();
-    lines.read_line(&mut first).await.ok()?;
-    let path = first.strip_prefix("POST ")?.split(' ').next()?.to_owned();
-    let (mut content_type, mut signature, mut length) = (None, None, 0);
-    loop {
-        let mut line = String::new();
-        lines.read_line(&mut line).await.ok()?;
-        let Some((name, text)) = line.trim_end().split_once(": ") else { break };
-        match name.to_ascii_lowercase().as_str() {
-            "content-type" => content_type = Some(text.to_owned()),
-            "x-uc-signature" => signature = Some(text.to_owned()),
-            "content-length" => length = text.parse().unwrap(),
-            _ => {}
-        }
-    }
-    let mut body = vec![0; length];
-    lines.read_exact(&mut body).await.ok()?;
-    Some(Post { path, content_type, signature, body: String::from_utf8(body).unwrap() })
-}
-
-impl Receiver {
-    async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        let heard: Arc<Mutex<Vec<Post>>> = Arc::default();
-        let (counter, count) = watch::channel(0);
-        let (kept, counter) = (Arc::clone(&heard), Arc::new(counter));
-        tokio::spawn(async move {
-            while let Ok((mut wire, _)) = listener.accept().await {
-                let (kept, counter) = (Arc::clone(&kept), Arc::clone(&counter));
-                tokio::spawn(async move {
-                    let Some(post) = hear(&mut wire).await else { return };
-                    let (path, told) = {
-                        let mut kept = kept.lock().unwrap();
-                        let path = post.path.clone();
-                        kept.push(post);
-                        (path.clone(), kept.iter().filter(|post| post.path == path).count())
-                    };
-                    counter.send_modify(|count| *count += 1);
-                    let status = match path.split('/').nth(1).unwrap() {
-                        "hang" => std::future::pending().await,
-                        "fail" => "500 Broken",
-                        "moved" => "302 Found\r\nlocation: /ok",
-                        "gone" => "410 Gone",
-                        "once" if told == 1 => "503 Later",
-                        _ => "202 Accepted",
-                    };
-                    let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
-                    let _ = wire.write_all(answer.as_bytes()).await;
-                    let _ = wire.shutdown().await;
-                });
-            }
-        });
-        Self { base, heard, count }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.base)
-    }
-
-    /// What was told under paths with this beginning.
-    fn told(&self, path: &str) -> Vec<Post> {
-        self.heard.lock().unwrap().iter().filter(|post| post.path.starts_with(path)).cloned().collect()
-    }
-
-    /// Waits until `count` posts have come to paths with this beginning.
-    async fn wait_for(&mut self, path: &str, count: usize) {
-        while self.told(path).len() < count {
-            self.count.changed().await.unwrap();
-        }
-    }
-}
 
 async fn subscribe_with(server: &Server, new: NewWebhook) -> Webhook {
     let records = server.records();
@@ -148,13 +51,13 @@ async fn the_only(server: &Server) -> Delivery {
     log.remove(0)
 }
 
-fn signed(body: &str) -> Option<String> {
+fn signed(body: &str) -> String {
     let mut text = "v1=".to_owned();
     let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap().chain_update(body);
     for byte in mac.finalize().into_bytes() {
         write!(text, "{byte:02x}").unwrap();
     }
-    Some(text)
+    text
 }
 
 /// A request to the REST API.
@@ -173,12 +76,12 @@ fn request_id(answer: &reqwest::Response) -> String {
 /// Delivers, and answers what was told since the last time, by event.
 async fn news(server: &Server, receiver: &Receiver) -> Vec<(String, Value)> {
     drain(server).await;
-    let posts = std::mem::take(&mut *receiver.heard.lock().unwrap());
+    let posts = receiver.take();
     let mut news: Vec<(String, Value)> = posts
         .iter()
         .map(|post| {
             assert_eq!(post.content_type.as_deref(), Some("application/json"));
-            assert_eq!(post.signature, signed(&post.body));
+            assert_eq!(post.signature, Some(signed(&post.body)));
             (post.path.trim_start_matches('/').to_owned(), post.payload())
         })
         .collect();
@@ -330,7 +233,7 @@ async fn a_failing_target_is_tried_again_and_again() {
     assert_eq!(drain(&server).await, 0);
     let told = receiver.told("/fail");
     assert_eq!(told.len(), 26);
-    assert!(told.iter().all(|post| *post == told[0]) && told[0].signature == signed(&told[0].body));
+    assert!(told.iter().all(|post| *post == told[0]) && told[0].signature == Some(signed(&told[0].body)));
     let delivery = the_only(&server).await;
     assert_eq!((delivery.state, delivery.attempts.len()), (DeliveryState::Failed, 26));
     assert!(delivery.attempts.iter().all(|attempt| attempt.status == Some(500)));

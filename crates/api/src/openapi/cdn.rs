@@ -15,7 +15,7 @@ pub(super) fn describe(draft: &mut Draft) {
     for (path, method) in cdn::served() {
         let (Some(on), Some((said, name))) = (operation_on(method), find(SAID, path, method)) else { continue };
         let responses = responses(said.answers, &mut draft.schemas);
-        let operation = said.operation(name, TAG, on.clone(), responses, None);
+        let operation = said.operation(name, TAG, &on, responses, Vec::new());
         draft.add(path, on, Some(CDN_SERVER), operation);
     }
 }
@@ -25,7 +25,7 @@ pub(super) fn describe_pages(draft: &mut Draft) {
     for (path, _) in crate::pages() {
         let (Some(on), Some((said, name))) = (operation_on("GET"), find(PAGES, path, "GET")) else { continue };
         let responses = responses(said.answers, &mut draft.schemas);
-        let operation = said.operation(name, PAGES_TAG, on.clone(), responses, None);
+        let operation = said.operation(name, PAGES_TAG, &on, responses, Vec::new());
         draft.add(path, on, None, operation);
     }
 }
@@ -62,7 +62,10 @@ const DELIVERED: &[Answer] = &[
         headers: &[ETAG, MODIFIED, CACHE, DISPOSITION, RANGES, RANGE],
         ..plain(206, "The part of it that `Range` asks for.", "*/*")
     },
-    Answer { headers: &[ETAG, MODIFIED, CACHE], ..plain(304, "It is as `If-None-Match` or `If-Modified-Since` says.", "") },
+    Answer {
+        headers: &[ETAG, MODIFIED, CACHE],
+        ..plain(304, "It is as `If-None-Match` or `If-Modified-Since` says.", "")
+    },
     plain(400, "The address makes no sense, or asks for an operation: none is there yet.", "text/html"),
     plain(404, "There is no such file, or it was removed.", "text/html"),
     Answer { headers: &[RANGE], ..plain(416, "It has no such part.", "") },
@@ -99,9 +102,11 @@ pub(super) const PAGES: &[Said<&[Answer]>] = &[
         summary: "See where the APIs are",
         about: "",
         answers: &[
-            json(200, "The addresses of the APIs, as JSON where `Accept` asks for it.", |schemas| {
-                schemas.of::<landing::Page<'_>>()
-            }),
+            json(
+                200,
+                "The addresses of the APIs, as JSON where `Accept` asks for it.",
+                Schemas::of::<landing::Page<'_>>,
+            ),
             plain(200, "The addresses of the APIs, as JSON where `Accept` asks for it.", "text/plain"),
         ],
         ..UNSAID
@@ -120,8 +125,8 @@ pub(super) const PAGES: &[Said<&[Answer]>] = &[
         summary: "See whether the server can work",
         about: "",
         answers: &[
-            json(200, "It can.", |schemas| schemas.of::<health::Readiness>()),
-            json(503, "It cannot; the log says why.", |schemas| schemas.of::<health::Readiness>()),
+            json(200, "It can.", Schemas::of::<health::Readiness>),
+            json(503, "It cannot; the log says why.", Schemas::of::<health::Readiness>),
         ],
         ..UNSAID
     },

@@ -4,22 +4,24 @@
 
 mod cdn;
 mod operation;
-mod refusals;
 mod rest;
 mod schemas;
 mod upload;
 mod webhooks;
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use axum::body::Body;
 use axum::extract::State as Shared;
-use http::{Request, Response, header};
+use http::{Request, header};
 use tracing::error;
 use utoipa::openapi::path::{HttpMethod, Operation, PathItem, Paths};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Server, Tag};
+use utoipa::openapi::{
+    Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response, Server, Tag,
+};
 
 use crate::access::request_id;
 use crate::{State, errors, origin};
@@ -46,7 +48,7 @@ static DOCUMENT: LazyLock<Option<String>> = LazyLock::new(|| {
 });
 
 /// `/openapi.json`, with the addresses under which the request came.
-pub(crate) async fn page(Shared(state): Shared<State>, request: Request<Body>) -> Response<Body> {
+pub(crate) async fn page(Shared(state): Shared<State>, request: Request<Body>) -> http::Response<Body> {
     let (parts, _) = request.into_parts();
     let Some(document) = DOCUMENT.as_deref() else {
         error!(request = request_id(), "there is no OpenAPI document");
@@ -58,7 +60,7 @@ pub(crate) async fn page(Shared(state): Shared<State>, request: Request<Body>) -
         let quoted = serde_json::Value::from(url.as_str()).to_string();
         text = text.replace(&format!("\"{place}\""), &quoted);
     }
-    let mut response = Response::new(Body::from(text));
+    let mut response = http::Response::new(Body::from(text));
     errors::set(&mut response, header::CONTENT_TYPE, "application/json");
     errors::set(&mut response, header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
     errors::set(&mut response, header::VARY, "Host");
@@ -70,6 +72,8 @@ pub(crate) async fn page(Shared(state): Shared<State>, request: Request<Body>) -
 struct Draft {
     paths: Paths,
     schemas: Schemas,
+    /// Answers that many operations have in common.
+    responses: BTreeMap<String, RefOr<Response>>,
 }
 
 impl Draft {
@@ -77,6 +81,13 @@ impl Draft {
         let item = self.paths.paths.entry(path.to_owned()).or_default();
         item.servers = server.map(|url| vec![Server::new(url)]);
         item.merge_operations(PathItem::new(method, operation));
+    }
+
+    /// Refers to an answer that others have as well.
+    fn shared(&mut self, name: String, response: Response) -> RefOr<Response> {
+        let reference = Ref::from_response_name(&name);
+        self.responses.insert(name, response.into());
+        reference.into()
     }
 }
 
@@ -97,6 +108,7 @@ fn document() -> OpenApi {
     let webhooks = webhooks::describe(&mut draft.schemas);
     let mut components = Components::new();
     components.schemas = draft.schemas.into_map();
+    components.responses = draft.responses;
     components.add_security_schemes_from_iter(security_schemes());
     let license = LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build();
     OpenApiBuilder::new()
@@ -107,6 +119,8 @@ fn document() -> OpenApi {
                 .description(Some(ABOUT))
                 .license(Some(license)),
         )
+        // Relative to this document, for what no door serves.
+        .servers(Some([Server::new("/")]))
         .paths(draft.paths)
         .webhooks(Some(webhooks))
         .components(Some(components))

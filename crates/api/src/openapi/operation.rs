@@ -98,11 +98,11 @@ impl<A> Said<A> {
         &self,
         name: &str,
         tag: &str,
-        method: HttpMethod,
+        method: &HttpMethod,
         responses: Responses,
-        security: Option<Vec<SecurityRequirement>>,
+        security: Vec<SecurityRequirement>,
     ) -> Operation {
-        let asked = method == HttpMethod::Get;
+        let asked = *method == HttpMethod::Get;
         let in_query = match self.body {
             Body::Form(fields) if asked => fields,
             _ => &[],
@@ -119,7 +119,7 @@ impl<A> Said<A> {
             .parameters(Some(parameters).filter(|parameters| !parameters.is_empty()))
             .request_body(body)
             .responses(responses)
-            .securities(security)
+            .securities(Some(security))
             .build()
     }
 }
@@ -148,7 +148,9 @@ impl Field {
             Kind::Texts => ArrayBuilder::new().items(text()).description(some_text(self.about)).into(),
             Kind::TextsByKey => of(Type::Object).additional_properties(Some(text())).into(),
             // Bytes as they are have no type in this version of the specification.
-            Kind::File => ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(some_text(self.about)).into(),
+            Kind::File => {
+                ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(some_text(self.about)).into()
+            }
             Kind::Other(schema) => described(schema(), self.about),
         }
     }

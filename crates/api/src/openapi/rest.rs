@@ -3,13 +3,14 @@
 
 mod files;
 mod others;
+mod search;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use stowage_model::rest::Shape;
 use stowage_model::{Refusal, RestRefusal, RestVersion};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type};
-use utoipa::openapi::{Content, RefOr, Response, ResponseBuilder, Responses, SecurityRequirement};
+use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder, Responses, SecurityRequirement};
 
 use super::operation::{Body, Said, find, header, listed, operation_on, text};
 use super::schemas::Schemas;
@@ -51,16 +52,16 @@ const UNSAID: Said<Told> = Said {
 };
 
 /// What is said of every path and method.
-pub(super) const SAID: [&[Said<Told>]; 2] = [files::SAID, others::SAID];
+pub(super) const SAID: [&[Said<Told>]; 3] = [files::SAID, search::SAID, others::SAID];
 
 /// Describes every path and method of the door's tables.
 pub(super) fn describe(draft: &mut Draft) {
     for (path, method, versions) in rest::served() {
         let said = SAID.into_iter().find_map(|said| find(said, path, method));
         let (Some(on), Some((said, name))) = (operation_on(method), said) else { continue };
-        let responses = responses(&said.answers, &versions, said.body, &mut draft.schemas);
+        let responses = responses(&said.answers, &versions, said.body, method, draft);
         let security = [SIMPLE, SIGNED].map(|scheme| SecurityRequirement::new(scheme, None::<String>));
-        let operation = said.operation(name, TAG, on.clone(), responses, Some(security.to_vec()));
+        let operation = said.operation(name, TAG, &on, responses, security.to_vec());
         draft.add(path, on, Some(REST_SERVER), operation);
     }
 }
@@ -82,14 +83,14 @@ fn always() -> Vec<RestRefusal> {
 
 /// The refusals of endpoints that read a body.
 fn with_body() -> Vec<RestRefusal> {
-    vec![
-        RestRefusal::BodyBroken,
-        RestRefusal::BodyTooLarge,
-        RestRefusal::MediaTypeUnsupported("text/xml".to_owned()),
-    ]
+    vec![RestRefusal::BodyBroken, RestRefusal::BodyTooLarge, RestRefusal::MediaTypeUnsupported("text/xml".to_owned())]
 }
 
-fn responses(told: &Told, versions: &[RestVersion], body: Body, schemas: &mut Schemas) -> Responses {
+/// The statuses of which no endpoint has refusals of its own.
+const SHARED: [u16; 6] = [401, 406, 413, 415, 429, 500];
+
+fn responses(told: &Told, versions: &[RestVersion], body: Body, method: &str, draft: &mut Draft) -> Responses {
+    let schemas = &mut draft.schemas;
     let mut responses = Responses::new();
     for answer in told.answers {
         let (status, response) = match answer {
@@ -107,13 +108,21 @@ fn responses(told: &Told, versions: &[RestVersion], body: Body, schemas: &mut Sc
         };
         responses.responses.insert(status.to_string(), response.build().into());
     }
+    schemas.name("RestError", detail());
     let read = if matches!(body, Body::None) { Vec::new() } else { with_body() };
+    let written = (method != "GET").then_some(RestRefusal::NoSpace);
     let mut by_status: BTreeMap<u16, Vec<RestRefusal>> = BTreeMap::new();
-    for refusal in always().into_iter().chain(read).chain((told.refusals)()) {
+    for refusal in always().into_iter().chain(read).chain(written).chain((told.refusals)()) {
         by_status.entry(refusal.status()).or_default().push(refusal);
     }
     for (status, refusals) in by_status {
-        responses.responses.insert(status.to_string(), refused(status, &refusals, versions).into());
+        let response = if SHARED.contains(&status) {
+            let all = [RestVersion::V07, RestVersion::V06, RestVersion::V05];
+            draft.shared(format!("Rest{status}"), refused(status, &refusals, &all))
+        } else {
+            refused(status, &refusals, versions).into()
+        };
+        responses.responses.insert(status.to_string(), response);
     }
     responses
 }
@@ -134,9 +143,16 @@ fn refused(status: u16, refusals: &[RestRefusal], versions: &[RestVersion]) -> R
     }
 }
 
+/// A refusal that is about no member of the body in particular.
+fn detail() -> Schema {
+    let about = "A refusal.";
+    let object = ObjectBuilder::new().schema_type(Type::Object).description(Some(about));
+    object.property("detail", text()).required("detail").into()
+}
+
 /// What stands around the texts of refusals.
 fn shape(refusals: &[RestRefusal]) -> RefOr<Schema> {
-    let detail = ObjectBuilder::new().schema_type(Type::Object).property("detail", text()).required("detail");
+    let detail = Ref::from_schema_name("RestError");
     let fields: BTreeSet<&str> = refusals
         .iter()
         .filter_map(|refusal| match refusal.shape() {

@@ -59,6 +59,11 @@ impl Schemas {
         }
     }
 
+    /// Takes in a schema that no view has.
+    pub(super) fn name(&mut self, name: &str, schema: Schema) {
+        self.0.insert(name.to_owned(), schema.into());
+    }
+
     fn add(&mut self, name: String, schema: RefOr<Schema>) -> RefOr<Schema> {
         let reference = Ref::from_schema_name(&name);
         self.0.insert(name, schema);

@@ -1,29 +1,36 @@
 //! What the document says of the upload door. Paths and methods are those of its table.
 
+mod endpoints;
+mod refusals;
+
 use std::collections::BTreeMap;
 
-use stowage_model::multipart::{MAX_PART_SIZE, MIN_FILE_SIZE, MIN_PART_SIZE};
-use stowage_model::{Refusal, group};
-use stowage_views::upload::{FileInfo, FileInfoAs, GroupInfo};
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type};
+use stowage_model::Refusal;
+use utoipa::openapi::schema::{OneOfBuilder, Schema};
 use utoipa::openapi::{Content, RefOr, Response, ResponseBuilder, Responses, SecurityRequirement};
 
-use super::operation::{Answer, Body, Field, Kind, Said, find, header, json, listed, operation_on, optional, plain};
-use super::operation::{required, text};
-use super::refusals::{self, allowed, always, attached, checked, keyed, tokened};
-use super::schemas::Schemas;
+use super::operation::{Answer, find, header, listed, operation_on, text};
 use super::{Draft, SIGNATURE_EXPIRES, SIGNED_UPLOAD, TOKEN, UPLOAD_SERVER};
-use crate::errors;
-use crate::upload::{self, Begun, Ids, Started, Status, Success};
+use crate::{errors, upload};
+
+pub(super) use endpoints::SAID;
 
 pub(super) const TAG: &str = "Upload API";
 
 /// What is answered on a path of this door.
 pub(super) struct Told {
     answers: &'static [Answer],
-    /// Every refusal, with an example of what it is filled in with.
-    pub(super) refusals: fn() -> Vec<Refusal>,
+    /// Every refusal but those of bodies, with an example of what it is filled in with.
+    refusals: fn() -> Vec<Refusal>,
     proof: Proof,
+}
+
+impl Told {
+    /// The refusals on a method.
+    pub(super) fn refusals_on(&self, method: &str) -> Vec<Refusal> {
+        let posted = if method == "POST" { refusals::posted() } else { Vec::new() };
+        [(self.refusals)(), posted].concat()
+    }
 }
 
 /// What may prove that a request is allowed.
@@ -41,35 +48,37 @@ enum Proof {
 pub(super) fn describe(draft: &mut Draft) {
     for (path, method) in upload::served() {
         let (Some(on), Some((said, name))) = (operation_on(method), find(SAID, path, method)) else { continue };
-        let responses = responses(&said.answers, method, &mut draft.schemas);
-        let operation = said.operation(name, TAG, on.clone(), responses, security(said.answers.proof));
+        let responses = responses(&said.answers, method, draft);
+        let operation = said.operation(name, TAG, &on, responses, security(said.answers.proof));
         draft.add(path, on, Some(UPLOAD_SERVER), operation);
     }
 }
 
-fn security(proof: Proof) -> Option<Vec<SecurityRequirement>> {
+fn security(proof: Proof) -> Vec<SecurityRequirement> {
     let none = SecurityRequirement::default();
     let token = SecurityRequirement::new(TOKEN, None::<String>);
     let signed = SecurityRequirement::new(SIGNED_UPLOAD, None::<String>).add(SIGNATURE_EXPIRES, None::<String>);
     match proof {
-        Proof::None => None,
-        Proof::Token => Some(vec![none, token]),
-        Proof::Signature => Some(vec![none, signed, token]),
+        Proof::None => Vec::new(),
+        Proof::Token => vec![none, token],
+        Proof::Signature => vec![none, signed, token],
     }
 }
 
+/// The statuses of which no endpoint has refusals of its own.
+const SHARED: [u16; 3] = [413, 429, 500];
+
 /// The answers of an endpoint, and its refusals in both of their forms.
-fn responses(told: &Told, method: &str, schemas: &mut Schemas) -> Responses {
+fn responses(told: &Told, method: &str, draft: &mut Draft) -> Responses {
+    let schemas = &mut draft.schemas;
     let mut by_status: BTreeMap<u16, Vec<Refusal>> = BTreeMap::new();
-    let posted = if method == "POST" { refusals::posted() } else { Vec::new() };
-    for refusal in (told.refusals)().into_iter().chain(posted) {
+    for refusal in told.refusals_on(method) {
         by_status.entry(refusal.status()).or_default().push(refusal);
     }
-    let in_json = told.proof != Proof::None || !told.answers.iter().all(|answer| answer.view.is_none());
     let mut responses = Responses::new();
     for answer in told.answers {
         let mut response = answer.response(schemas);
-        if let (true, Some(view)) = (in_json, answer.view) {
+        if let Some(view) = answer.view {
             let either = OneOfBuilder::new().item(view(schemas)).item(schemas.of::<errors::Envelope<'_>>());
             let content: Content = Content::new(Some(RefOr::T(Schema::from(either.build()))));
             response.content.insert(answer.media_type.to_owned(), RefOr::T(content));
@@ -78,7 +87,10 @@ fn responses(told: &Told, method: &str, schemas: &mut Schemas) -> Responses {
         responses.responses.insert(answer.status.to_string(), response.into());
     }
     for (status, refusals) in by_status {
-        responses.responses.insert(status.to_string(), refused(status, &refusals).into());
+        let response = refused(status, &refusals);
+        let response =
+            if SHARED.contains(&status) { draft.shared(format!("Upload{status}"), response) } else { response.into() };
+        responses.responses.insert(status.to_string(), response);
     }
     responses
 }
@@ -89,320 +101,4 @@ fn refused(status: u16, refusals: &[Refusal]) -> Response {
     let response = ResponseBuilder::new().description(listed(texts));
     let response = response.content("text/plain", Content::new(Some(text())));
     if status == 429 { response.header("Retry-After", header("Seconds.")).build() } else { response.build() }
-}
-
-const KEY: &str = "The public key of the project; may be missing where an access token says it.";
-const UPPER_KEY: Field = optional("UPLOADCARE_PUB_KEY", Kind::Text, KEY);
-const LOWER_KEY: Field = optional("pub_key", Kind::Text, KEY);
-const STORE_WORDS: Kind = Kind::OneOf(&["0", "1", "auto"]);
-const STORE: Field = optional(
-    "UPLOADCARE_STORE",
-    STORE_WORDS,
-    "Whether the file is permanent: `auto` leaves it to the project. Without a word it is as the project says, usually not.",
-);
-const METADATA: Field = optional("metadata", Kind::TextsByKey, "What is to be attached to the file.");
-const TAGS: Field = optional("tags", Kind::Text, "Tags, separated by commas.");
-const SOURCE: Field = optional("source", Kind::Text, "Where the file comes from (`local`, `url`, …), for the log.");
-const SIGNATURE: Field = optional("signature", Kind::Text, "The signature, where the project wants one.");
-const EXPIRE: Field =
-    optional("expire", Kind::Integer, "Until when the signature is good: seconds since 1970. Belongs to `signature`.");
-const JSON_ERRORS: Field =
-    optional("jsonerrors", Kind::Text, "Anything: refusals come with status 200 and as JSON. `Accept` may ask as well.");
-
-const NO_CONTENT_TYPE: &str = "";
-
-/// What an entry leaves out.
-const UNSAID: Said<Told> = Said {
-    path: "",
-    on: &[],
-    summary: "",
-    about: "",
-    at: &[],
-    query: &[],
-    body: Body::None,
-    answers: Told { answers: &[], refusals: Vec::new, proof: Proof::None },
-};
-
-/// Where web components look for social sources, which are none of ours.
-const SOCIAL: Said<Told> = Said {
-    summary: "Look for a social source",
-    about: "Dropbox, Google Drive and the like are services of the vendor's own cloud.",
-    at: &[required("source", Kind::Text, "Which one.")],
-    answers: Told { answers: &[plain(501, "A page that says so.", "text/html")], ..UNSAID.answers },
-    ..UNSAID
-};
-
-pub(super) const SAID: &[Said<Told>] = &[
-    Said {
-        path: "/base/",
-        on: &[("POST", "baseUpload")],
-        summary: "Upload files in one request",
-        about: "Every part of the form that has a file name is a file, whatever it is called; the answer shows their ids by these names.",
-        body: Body::Files(&[
-            UPPER_KEY,
-            STORE,
-            required("file", Kind::File, "A file; there may be others under other names."),
-            METADATA,
-            TAGS,
-            optional("UPLOADCARE_FILE_ID", Kind::Uuid, "The id of the file, where the project lets requests choose."),
-            SOURCE,
-            SIGNATURE,
-            EXPIRE,
-            JSON_ERRORS,
-        ]),
-        answers: Told {
-            answers: &[json(200, "The ids of the files, or a refusal as JSON.", |schemas| schemas.of::<Ids>())],
-            refusals: || {
-                let own = vec![
-                    Refusal::FilesRequired,
-                    Refusal::FileSizeLimitExceeded,
-                    Refusal::RequestFileNumberLimitExceeded,
-                    Refusal::UploadcareFileIdDuplicated,
-                    Refusal::UploadcareFileIdInvalid,
-                ];
-                [always(), keyed("UPLOADCARE_PUB_KEY"), allowed(), attached(), checked(), own].concat()
-            },
-            proof: Proof::Signature,
-        },
-        ..UNSAID
-    },
-    Said {
-        path: "/info/",
-        on: &[("GET", "fileUploadInfo")],
-        summary: "Look at a file",
-        query: &[LOWER_KEY, required("file_id", Kind::Uuid, "The id of the file."), JSON_ERRORS],
-        answers: Told {
-            answers: &[json(200, "The file, or a refusal as JSON.", |schemas| schemas.of::<FileInfo<'_>>())],
-            refusals: || {
-                let own = vec![Refusal::FileIdRequired, Refusal::FileIdInvalid, Refusal::FileNotFound];
-                [always(), keyed("pub_key"), tokened(), own].concat()
-            },
-            proof: Proof::Token,
-        },
-        ..UNSAID
-    },
-    Said {
-        path: "/multipart/start/",
-        on: &[("POST", "multipartFileUploadStart")],
-        summary: "Begin an upload in parts",
-        about: "Each part is then sent with `PUT` to its URL, in any order, and several at a time; all but the last are `part_size` long.",
-        body: Body::Form(&[
-            UPPER_KEY,
-            required("filename", Kind::Text, "The name of the file."),
-            required("size", Kind::Other(file_size), "Its length in bytes."),
-            required("content_type", Kind::Text, "Its type."),
-            optional("part_size", Kind::Other(part_size), "How long a part is, in bytes."),
-            STORE,
-            METADATA,
-            TAGS,
-            SOURCE,
-            SIGNATURE,
-            EXPIRE,
-            JSON_ERRORS,
-        ]),
-        answers: Told {
-            answers: &[json(200, "The upload and the URLs of its parts, or a refusal as JSON.", |schemas| {
-                schemas.of::<Started>()
-            })],
-            refusals: || {
-                let own = vec![
-                    Refusal::RequestParamRequired("filename"),
-                    Refusal::MultipartSizeInvalid,
-                    Refusal::MultipartFileSizeLimitExceeded,
-                    Refusal::MultipartFileSizeTooSmall,
-                    Refusal::MultipartPartSizeInvalid,
-                    Refusal::MultipartPartSizeTooBig,
-                    Refusal::MultipartPartSizeTooSmall(MIN_PART_SIZE),
-                ];
-                [always(), keyed("UPLOADCARE_PUB_KEY"), allowed(), attached(), own].concat()
-            },
-            proof: Proof::Signature,
-        },
-        ..UNSAID
-    },
-    Said {
-        path: "/multipart/upload/{uuid}/",
-        on: &[("PUT", "multipartFileUploadPart")],
-        summary: "Send a part",
-        about: "Under the URL that the start has answered, as it is. Where blobs are in S3, these URLs may lead there.",
-        at: &[required("uuid", Kind::Uuid, "The id of the upload.")],
-        query: &[
-            required("partNumber", Kind::Integer, "Which part it is, from 1 on."),
-            required("exp", Kind::Integer, "Until when the URL is good: seconds since 1970."),
-            required("sig", Kind::Text, "The signature of the URL."),
-        ],
-        body: Body::Bytes,
-        answers: Told {
-            answers: &[
-                Answer {
-                    headers: &[("ETag", "Of the part.")],
-                    ..plain(200, "The part has been taken.", NO_CONTENT_TYPE)
-                },
-                plain(403, "The URL is not one of ours, or its time is over.", "text/plain"),
-                plain(408, "The part did not arrive in time.", "text/plain"),
-                plain(507, "No space is left.", "text/plain"),
-            ],
-            refusals: || {
-                vec![
-                    Refusal::MultipartFileNotFound,
-                    Refusal::MultipartFileAlreadyUploaded,
-                    Refusal::RequestSizeLimitExceeded,
-                    Refusal::UploadApi,
-                ]
-            },
-            proof: Proof::None,
-        },
-        ..UNSAID
-    },
-    Said {
-        path: "/multipart/complete/",
-        on: &[("POST", "multipartFileUploadComplete")],
-        summary: "End an upload in parts",
-        body: Body::Form(&[UPPER_KEY, required("uuid", Kind::Uuid, "The id of the upload."), JSON_ERRORS]),
-        answers: Told {
-            answers: &[json(200, "The file, or a refusal as JSON.", |schemas| schemas.of::<FileInfo<'_>>())],
-            refusals: || {
-                let own = vec![
-                    Refusal::MultipartFileIdRequired,
-                    Refusal::UuidInvalid,
-                    Refusal::MultipartFileNotFound,
-                    Refusal::MultipartFileAlreadyUploaded,
-                    Refusal::MultipartUploadSizeTooSmall,
-                    Refusal::MultipartUploadSizeTooLarge,
-                    Refusal::MultipartFileCompletionFailed,
-                    Refusal::UploadFailed,
-                ];
-                [always(), keyed("UPLOADCARE_PUB_KEY"), tokened(), checked(), own].concat()
-            },
-            proof: Proof::Token,
-        },
-        ..UNSAID
-    },
-    Said {
-        path: "/from_url/",
-        on: &[("GET", "fromURLUploadByGet"), ("POST", "fromURLUpload")],
-        summary: "Upload a file from a URL",
-        about: "The file is fetched later; its token tells how far that is.",
-        body: Body::Form(&[
-            LOWER_KEY,
-            required("source_url", Kind::Uri, "Where the file is: http or https, at a public address."),
-            optional("store", STORE_WORDS, "Whether the file is permanent; without a word it is not."),
-            optional("filename", Kind::Text, "The name of the file, in the place of the one that its server says."),
-            optional("check_URL_duplicates", Kind::OneOf(&["0", "1"]), "Whether a file fetched from this URL before will do."),
-            optional("save_URL_duplicates", Kind::OneOf(&["0", "1"]), "Whether the URL is remembered for that."),
-            METADATA,
-            TAGS,
-            SOURCE,
-            SIGNATURE,
-            EXPIRE,
-            JSON_ERRORS,
-        ]),
-        answers: Told {
-            answers: &[json(
-                200,
-                "The token of the upload, or the file where one fetched before will do, or a refusal as JSON.",
-                |schemas| {
-                    let either = OneOfBuilder::new().item(schemas.of::<Begun>());
-                    either.item(schemas.of::<FileInfoAs<'_>>()).into()
-                },
-            )],
-            refusals: || {
-                let own = vec![
-                    Refusal::SourceUrlRequired,
-                    Refusal::HostnameNotFound,
-                    Refusal::UrlBlacklisted,
-                    Refusal::UrlHostMalformed,
-                    Refusal::UrlHostPrivateIpForbidden,
-                    Refusal::UrlHostRequired,
-                    Refusal::UrlParsingFailed,
-                    Refusal::UrlSchemeInvalid,
-                    Refusal::UrlSchemeRequired,
-                    Refusal::UrlValidation,
-                ];
-                [always(), keyed("pub_key"), allowed(), attached(), own].concat()
-            },
-            proof: Proof::Signature,
-        },
-        ..UNSAID
-    },
-    Said {
-        path: "/from_url/status/",
-        on: &[("GET", "fromURLUploadStatus"), ("POST", "fromURLUploadStatusByPost")],
-        summary: "See how far an upload from a URL is",
-        body: Body::Form(&[required("token", Kind::Text, "What the upload has answered."), JSON_ERRORS]),
-        answers: Told {
-            answers: &[json(200, "How far it is, or the file, or a refusal as JSON.", |schemas| {
-                OneOfBuilder::new().item(schemas.of::<Status>()).item(schemas.of::<Success<'_>>()).into()
-            })],
-            refusals: || {
-                [always(), vec![Refusal::TokenRequired, Refusal::NullCharactersForbidden]].concat()
-            },
-            proof: Proof::None,
-        },
-        ..UNSAID
-    },
-    Said {
-        path: "/group/",
-        on: &[("GET", "createFilesGroupByGet"), ("POST", "createFilesGroup")],
-        summary: "Make a group of files",
-        body: Body::Form(&[
-            LOWER_KEY,
-            required(
-                "files[]",
-                Kind::Other(group_files),
-                "Ids or delivery URLs of files, with operations or without; `files[0]`, `files[1]`, … will do as well.",
-            ),
-            SIGNATURE,
-            EXPIRE,
-            JSON_ERRORS,
-        ]),
-        answers: Told {
-            answers: &[json(200, "The group, or a refusal as JSON.", |schemas| schemas.of::<GroupInfo<'_>>())],
-            refusals: || {
-                let own = vec![
-                    Refusal::GroupFilesInvalid,
-                    Refusal::FilesNumberLimitExceeded,
-                    Refusal::GroupFileUrlParsingFailed("x".to_owned()),
-                    Refusal::GroupFilesNotFound,
-                ];
-                [always(), keyed("pub_key"), allowed(), own].concat()
-            },
-            proof: Proof::Signature,
-        },
-        ..UNSAID
-    },
-    Said {
-        path: "/group/info/",
-        on: &[("GET", "filesGroupInfo")],
-        summary: "Look at a group",
-        query: &[LOWER_KEY, required("group_id", Kind::Text, "The id of the group: `UUID~N`."), JSON_ERRORS],
-        answers: Told {
-            answers: &[json(200, "The group, or a refusal as JSON.", |schemas| schemas.of::<GroupInfo<'_>>())],
-            refusals: || {
-                let own = vec![Refusal::GroupIdRequired, Refusal::GroupNotFound];
-                [always(), keyed("pub_key"), tokened(), own].concat()
-            },
-            proof: Proof::Token,
-        },
-        ..UNSAID
-    },
-    Said { path: "/window3/{source}", on: &[("GET", "socialSource3")], ..SOCIAL },
-    Said { path: "/window4/{source}", on: &[("GET", "socialSource4")], ..SOCIAL },
-];
-
-fn bytes(least: u64, most: Option<u64>) -> ObjectBuilder {
-    let object = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(least as f64));
-    object.maximum(most.map(|most| most as f64))
-}
-
-fn file_size() -> Schema {
-    bytes(MIN_FILE_SIZE, None).into()
-}
-
-fn part_size() -> Schema {
-    bytes(MIN_PART_SIZE, Some(MAX_PART_SIZE)).default(Some(MIN_PART_SIZE.into())).into()
-}
-
-fn group_files() -> Schema {
-    ArrayBuilder::new().items(text()).min_items(Some(1)).max_items(Some(group::MAX_FILES)).into()
 }

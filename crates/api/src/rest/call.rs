@@ -100,9 +100,10 @@ impl<'s> Call<'s> {
         self.parameter(name).map(read).transpose()
     }
 
-    /// A parameter of the query that is a whole number.
+    /// A parameter of the query that is a whole number; one that is too large is the largest.
     pub(super) fn number(&self, name: &str) -> Option<u32> {
-        self.parameter(name)?.parse().ok()
+        let number: u64 = self.parameter(name)?.parse().ok()?;
+        Some(u32::try_from(number).unwrap_or(u32::MAX))
     }
 
     /// Whether a comma-separated parameter of the query has a word.

@@ -3,13 +3,28 @@
 
 use http::{HeaderMap, header};
 use serde_json::{Map, Value};
-use stowage_model::RestRefusal;
+use stowage_model::{Refusal, RestRefusal};
 
 /// The longest declared type that is repeated in a refusal, in characters.
 const SHOWN: usize = 100;
 
-/// The body as JSON. Without a body it is an empty object, and null where it cannot be read.
+/// The body as JSON. Without a body it is an empty object, and null where it cannot be read. Texts with U+0000 in them are
+/// refused: not every database can keep or look for them.
 pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Value, RestRefusal> {
+    let value = parse(headers, body)?;
+    if has_nul(&value) { Err(Refusal::NullCharactersForbidden.into()) } else { Ok(value) }
+}
+
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(values) => values.iter().any(has_nul),
+        Value::Object(object) => object.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Value, RestRefusal> {
     let Some(first) = body.iter().find(|byte| !byte.is_ascii_whitespace()) else {
         return Ok(Value::Object(Map::new()));
     };
@@ -109,6 +124,21 @@ mod tests {
     fn other_types_are_refused_where_there_is_a_body() {
         assert_eq!(of("text/xml", " ").unwrap(), json!({}));
         assert_eq!(of("text/xml; a=b", "<a/>"), Err(RestRefusal::MediaTypeUnsupported("text/xml".into())));
+    }
+
+    #[test]
+    fn nul_is_refused_wherever_it_hides() {
+        for (declared, body) in [
+            ("", r#""a\u0000""#),
+            ("", r#"{"a":[{"b":"\u0000"}]}"#),
+            ("", r#"{"\u0000":1}"#),
+            (FORM, "a=%00"),
+            (FORM, "%00=a"),
+            (FORM, "a=\0"),
+        ] {
+            assert_eq!(of(declared, body), Err(Refusal::NullCharactersForbidden.into()), "{body}");
+        }
+        assert_eq!(of("", "\"a\0\"").unwrap(), Value::Null, "no JSON");
     }
 
     #[test]

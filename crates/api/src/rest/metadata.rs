@@ -9,7 +9,7 @@ use stowage_store::records::MetadataSet;
 
 use super::call::{Answering, Call, Outcome, no_content};
 use super::{Endpoint, since_07};
-use crate::errors;
+use crate::{access, errors};
 
 pub(super) const ENDPOINTS: &[Endpoint] = &[
     Endpoint { path: "/files/{uuid}/metadata/", methods: &[since_07("GET", all)] },
@@ -52,8 +52,10 @@ async fn put(call: &Call<'_>) -> Outcome {
     check_key(&key)?;
     check_value(&key, value.as_bytes())?;
     let (project, cause, now) = (call.project()?.id, call.cause(), call.now());
-    let records = &call.state.records;
-    let set = records.set_metadata(project, id, &key, &value, &cause, now).await.map_err(errors::rest_of_records)?;
+    let (records, text) = (call.state.records.clone(), value.clone());
+    // To its end even if the client goes away: what is remembered of the file must be forgotten.
+    let setting = async move { records.set_metadata(project, id, &key, &text, &cause, now).await };
+    let set = access::finish(setting).await.ok_or(RestRefusal::Internal)?.map_err(errors::rest_of_records)?;
     match set.ok_or(RestRefusal::NotFound)? {
         MetadataSet::Created => call.created(&value),
         MetadataSet::Changed | MetadataSet::Unchanged => call.json(&value),
@@ -65,7 +67,9 @@ fn remove<'c>(call: &'c Call<'c>) -> Answering<'c> {
     Box::pin(async move {
         let (id, key) = (call.file_id()?, call.segment(KEY));
         let (project, cause, now) = (call.project()?.id, call.cause(), call.now());
-        let removed = call.state.records.remove_metadata(project, id, &key, &cause, now).await;
+        let records = call.state.records.clone();
+        let removing = async move { records.remove_metadata(project, id, &key, &cause, now).await };
+        let removed = access::finish(removing).await.ok_or(RestRefusal::Internal)?;
         match removed.map_err(errors::rest_of_records)? {
             Some(true) => Ok(no_content()),
             Some(false) | None => Err(RestRefusal::NotFound),

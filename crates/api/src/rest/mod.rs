@@ -33,12 +33,12 @@ use stowage_model::RestVersion;
 use crate::State;
 use call::{Answering, Call};
 
-pub use pages::Pages;
 pub(crate) use addons::Status as AddonStatus;
+pub use pages::Pages;
 pub(crate) use serve::nothing;
 pub(crate) use tags::{Changed as TagsChanged, Shown as TagsShown};
-pub(crate) use version::media_type;
 pub use version::RestOptions;
+pub(crate) use version::media_type;
 
 /// A path of this door; `{…}` is a segment that names something.
 struct Endpoint {

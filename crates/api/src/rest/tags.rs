@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::call::{Answering, Call, Outcome};
 use super::{Endpoint, content, metadata, since_07};
-use crate::errors;
+use crate::{access, errors};
 
 pub(super) const ENDPOINTS: &[Endpoint] = &[Endpoint {
     path: "/files/{uuid}/tags/",
@@ -41,7 +41,7 @@ fn replace<'c>(call: &'c Call<'c>) -> Answering<'c> {
     Box::pin(async move {
         let object = call.object()?;
         let tags = read(&object, "tags", |texts| Tags::from_texts(texts))?.ok_or(RestRefusal::TextsExpected("tags"))?;
-        write(call, |_| Ok(tags.clone())).await
+        write(call, move |_| Ok(tags.clone())).await
     })
 }
 
@@ -50,7 +50,7 @@ fn change<'c>(call: &'c Call<'c>) -> Answering<'c> {
         let object = call.object()?;
         let add = read(&object, "add", |texts| Tags::from_texts(texts))?.unwrap_or_default();
         let delete = read(&object, "delete", |texts| Tags::to_delete(texts))?.unwrap_or_default();
-        write(call, |tags| tags.changed(&delete, &add)).await
+        write(call, move |tags| tags.changed(&delete, &add)).await
     })
 }
 
@@ -65,10 +65,13 @@ fn read(
     Ok(Some(check(texts)?))
 }
 
-async fn write(call: &Call<'_>, change: impl Fn(&Tags) -> Result<Tags, Refusal> + Send) -> Outcome {
+async fn write(call: &Call<'_>, change: impl Fn(&Tags) -> Result<Tags, Refusal> + Send + 'static) -> Outcome {
     let id = call.file_id()?;
     let project = call.project()?.id;
-    let changed = call.state.records.change_tags(project, id, change).await.map_err(errors::rest_of_records)??;
+    let records = call.state.records.clone();
+    // To its end even if the client goes away: what is remembered of the file must be forgotten.
+    let changing = async move { records.change_tags(project, id, change).await };
+    let changed = access::finish(changing).await.ok_or(RestRefusal::Internal)?.map_err(errors::rest_of_records)??;
     let (before, tags) = changed.ok_or(RestRefusal::NotFound)?;
     call.json(&Changed { tags: &tags, added: tags.lacking_in(&before), deleted: before.lacking_in(&tags) })
 }

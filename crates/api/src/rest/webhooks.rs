@@ -136,6 +136,10 @@ fn target(object: &Object) -> Result<Option<String>, RestRefusal> {
     if url.is_empty() {
         return Err(RestRefusal::TargetUrlMissing);
     }
+    // A parser of URLs would pass over these.
+    if url.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(RestRefusal::TargetUrlInvalid);
+    }
     if url.chars().count() > MAX_TARGET_CHARS {
         return Err(RestRefusal::TargetUrlTooLong);
     }

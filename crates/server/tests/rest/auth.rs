@@ -38,13 +38,17 @@ const LIST: Signed<'static> = Signed {
     prefix: "",
 };
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
 impl Signed<'_> {
     fn signature(&self) -> String {
-        let digest: String = Md5::digest(self.body).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex(&Md5::digest(self.body));
         let kind = self.kind.unwrap_or_default();
         let signed = [self.method, &digest, kind, self.date.1, &format!("{}{}", self.prefix, self.target)].join("\n");
         let mac = Hmac::<Sha1>::new_from_slice(self.secret.as_bytes()).unwrap().chain_update(signed);
-        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&mac.finalize().into_bytes())
     }
 
     async fn send(&self, server: &Server) -> Response {

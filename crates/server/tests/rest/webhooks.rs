@@ -135,6 +135,9 @@ async fn every_refusal_of_webhooks() {
         (json!({ "target_url": "" }), json!({ "detail": "`target_url` is missing." })),
         (with("target_url", json!("nope")), json!({ "target_url": ["Enter a valid URL."] })),
         (with("target_url", json!("ftp://example.com/")), json!({ "target_url": ["Enter a valid URL."] })),
+        (with("target_url", json!("http://127.0.0.1/a\nb")), json!({ "target_url": ["Enter a valid URL."] })),
+        (with("target_url", json!("http://127.0.0.1/\0")), json!({ "detail": "Null characters are not allowed." })),
+        (with("signing_secret", json!("\0")), json!({ "detail": "Null characters are not allowed." })),
         (with("target_url", json!(5)), json!({ "target_url": ["Enter a valid URL."] })),
         (
             with("target_url", json!(long)),

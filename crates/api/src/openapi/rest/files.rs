@@ -2,13 +2,12 @@
 
 use stowage_model::metadata::{MAX_KEY_CHARS, MAX_VALUE_CHARS};
 use stowage_model::rest::MAX_BATCH;
-use stowage_model::search::{MAX_SORT_KEYS, MIN_QUERY_CHARS};
 use stowage_model::{Metadata, Refusal, RestRefusal, RestVersion};
 use stowage_views::rest::{Batch, Copied, FileInfo, Page};
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type};
-use utoipa::openapi::{KnownFormat, RefOr};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ArrayBuilder, Schema, SchemaFormat};
 
-use super::super::operation::{Body, Field, Kind, Said, object, optional, required, text};
+use super::super::operation::{Body, Field, Kind, Said, optional, required, text};
 use super::super::schemas::Schemas;
 use super::Answer::{Nothing, Shown};
 use super::{Told, UNSAID};
@@ -16,13 +15,14 @@ use crate::rest::{TagsChanged, TagsShown};
 
 const FILE: Field = required("uuid", Kind::Uuid, "The id of the file.");
 const KEY: Field = required("key", Kind::Short(MAX_KEY_CHARS), "The key: letters, digits, `_`, `-`, `.` and `:`.");
-const APPDATA: Field = optional("include", Kind::OneOf(&["appdata"]), "0.7: what else is shown of a file.");
+pub(super) const APPDATA: Field = optional("include", Kind::OneOf(&["appdata"]), "0.7: what else is shown of a file.");
 const REKOGNITION: Field =
     optional("add_fields", Kind::OneOf(&["rekognition_info"]), "0.6 and 0.5: what else is shown of a file.");
 pub(super) const LIMIT: Field =
     optional("limit", Kind::Number { least: 1, most: 1000, usual: 100 }, "How many a page has at most.");
 pub(super) const OFFSET: Field = optional("offset", Kind::Integer, "How many are skipped.");
-pub(super) const FROM: Field = optional("from", Kind::Text, "Where the page begins: a time, or a size where files are sorted by it.");
+pub(super) const FROM: Field =
+    optional("from", Kind::Text, "Where the page begins: a time, or a size where files are sorted by it.");
 pub(super) const TO: Field = optional("to", Kind::Text, "Where the page ends, if nothing says where it begins.");
 
 fn file(schemas: &mut Schemas, version: RestVersion) -> RefOr<Schema> {
@@ -164,7 +164,10 @@ pub(super) const SAID: &[Said<Told>] = &[
         summary: "Remove a file",
         at: &[FILE],
         query: &[APPDATA, REKOGNITION],
-        answers: Told { answers: &[Shown(200, "The file as it is now.", file)], refusals: || vec![RestRefusal::NotFound] },
+        answers: Told {
+            answers: &[Shown(200, "The file as it is now.", file)],
+            refusals: || vec![RestRefusal::NotFound],
+        },
         ..UNSAID
     },
     Said {
@@ -174,7 +177,10 @@ pub(super) const SAID: &[Said<Told>] = &[
         about: "Makes it permanent, and brings it back where it was removed a short while ago.",
         at: &[FILE],
         query: &[APPDATA, REKOGNITION],
-        answers: Told { answers: &[Shown(200, "The file as it is now.", file)], refusals: || vec![RestRefusal::NotFound] },
+        answers: Told {
+            answers: &[Shown(200, "The file as it is now.", file)],
+            refusals: || vec![RestRefusal::NotFound],
+        },
         ..UNSAID
     },
     Said {
@@ -184,7 +190,10 @@ pub(super) const SAID: &[Said<Told>] = &[
         about: "The same as under its own address.",
         at: &[FILE],
         query: &[APPDATA, REKOGNITION],
-        answers: Told { answers: &[Shown(200, "The file as it is now.", file)], refusals: || vec![RestRefusal::NotFound] },
+        answers: Told {
+            answers: &[Shown(200, "The file as it is now.", file)],
+            refusals: || vec![RestRefusal::NotFound],
+        },
         ..UNSAID
     },
     Said {
@@ -193,7 +202,10 @@ pub(super) const SAID: &[Said<Told>] = &[
         summary: "Store many files",
         query: &[APPDATA, REKOGNITION],
         body: Body::Json(uuids),
-        answers: Told { answers: &[Shown(200, "The files as they are now, by upload time.", batch)], refusals: no_batch },
+        answers: Told {
+            answers: &[Shown(200, "The files as they are now, by upload time.", batch)],
+            refusals: no_batch,
+        },
         ..UNSAID
     },
     Said {
@@ -202,7 +214,10 @@ pub(super) const SAID: &[Said<Told>] = &[
         summary: "Remove many files",
         query: &[APPDATA, REKOGNITION],
         body: Body::Json(uuids),
-        answers: Told { answers: &[Shown(200, "The files as they are now, by upload time.", batch)], refusals: no_batch },
+        answers: Told {
+            answers: &[Shown(200, "The files as they are now, by upload time.", batch)],
+            refusals: no_batch,
+        },
         ..UNSAID
     },
     Said {
@@ -316,33 +331,6 @@ pub(super) const SAID: &[Said<Told>] = &[
         },
         ..UNSAID
     },
-    Said {
-        path: "/files/search/",
-        on: &[("POST", "searchFiles")],
-        summary: "Find files",
-        about: "All conditions must hold, and there must be one. The newest file comes first unless `sort` says otherwise.",
-        query: &[
-            optional("limit", Kind::Number { least: 1, most: 100, usual: 20 }, "How many a page has at most."),
-            OFFSET,
-            APPDATA,
-        ],
-        body: Body::Object(SEARCH),
-        answers: Told {
-            answers: &[Shown(200, "A page.", |schemas, version| {
-                schemas.shown::<Page<FileInfo<'_>>>(version, "FileSearch", &["totals"])
-            })],
-            refusals: || {
-                vec![
-                    RestRefusal::ObjectExpected,
-                    RestRefusal::SearchEmpty,
-                    RestRefusal::SearchQueryTooShort,
-                    RestRefusal::SearchInvalid("size".to_owned()),
-                    RestRefusal::SearchReachExceeded,
-                ]
-            },
-        },
-        ..UNSAID
-    },
 ];
 
 /// Why the tags of a file are not changed.
@@ -353,82 +341,4 @@ fn not_tagged(member: &'static str) -> Vec<RestRefusal> {
         Refusal::UploadViews("Tag `a b` contains forbidden characters.".to_owned()).into(),
         RestRefusal::NotFound,
     ]
-}
-
-const SEARCH: &[Field] = &[
-    optional("query", Kind::Other(query), "A text in the name, the detected type or a metadata value, or the id."),
-    optional("phrase", Kind::Other(phrase), "Texts that these have in them."),
-    optional("exact", Kind::Other(exact), "Values of which these, or `metadata[key]`, have one, letter for letter."),
-    optional("datetime_uploaded", Kind::Other(times), "When it was uploaded."),
-    optional("size", Kind::Other(sizes), "How long it is, in bytes."),
-    optional("is_image", Kind::Boolean, "Whether it is a picture."),
-    optional("tags", Kind::Other(tag_lists), "Which tags it has."),
-    optional("sort", Kind::Other(sort), "By what the result is sorted; `-` in front of it for descending."),
-    optional("fuzziness", Kind::Other(anything), "Without effect: texts are found as they are written."),
-];
-
-fn anything() -> Schema {
-    ObjectBuilder::new().schema_type(utoipa::openapi::schema::SchemaType::AnyValue).into()
-}
-
-fn query() -> Schema {
-    text().min_length(Some(MIN_QUERY_CHARS)).into()
-}
-
-fn phrase() -> Schema {
-    let about = "";
-    object(&[
-        optional("original_filename", Kind::Text, about),
-        optional("metadata", Kind::Text, "Any value."),
-        optional("detected_mime_type", Kind::Text, about),
-    ])
-    .into()
-}
-
-/// A text, or texts in an array.
-fn one_or_more() -> Schema {
-    let texts = ArrayBuilder::new().items(text()).min_items(Some(1));
-    OneOfBuilder::new().item(text()).item(Schema::from(texts)).build().into()
-}
-
-fn exact() -> Schema {
-    let about = "";
-    let known = ["uuid", "original_filename", "detected_mime_type"];
-    let fields = known.map(|name| optional(name, Kind::Other(one_or_more), about));
-    object(&fields).additional_properties(Some(one_or_more())).into()
-}
-
-/// An object of bounds.
-fn bounds(bound: fn() -> ObjectBuilder) -> Schema {
-    ["gt", "gte", "lt", "lte"]
-        .into_iter()
-        .fold(ObjectBuilder::new().schema_type(Type::Object), |object, side| object.property(side, bound()))
-        .min_properties(Some(1))
-        .into()
-}
-
-fn times() -> Schema {
-    bounds(|| text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))))
-}
-
-fn sizes() -> Schema {
-    bounds(|| ObjectBuilder::new().schema_type(Type::Integer))
-}
-
-fn tag_lists() -> Schema {
-    object(&[
-        optional("any", Kind::Texts, "At least one of these."),
-        optional("all", Kind::Texts, "Each of these."),
-        optional("none", Kind::Texts, "None of these."),
-    ])
-    .into()
-}
-
-fn sort() -> Schema {
-    let key = || {
-        let keys = ["datetime_uploaded", "size", "original_filename", "detected_mime_type"];
-        text().enum_values(Some(keys.into_iter().flat_map(|key| [key.to_owned(), format!("-{key}")])))
-    };
-    let keys = ArrayBuilder::new().items(key()).min_items(Some(1)).max_items(Some(MAX_SORT_KEYS));
-    OneOfBuilder::new().item(key()).item(Schema::from(keys)).build().into()
 }

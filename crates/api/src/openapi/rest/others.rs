@@ -4,14 +4,14 @@ use stowage_model::webhook::{MAX_SECRET_CHARS, MAX_TARGET_CHARS};
 use stowage_model::{EventKind, RestRefusal, RestVersion};
 use stowage_views::rest::{GroupInfo, Page, ProjectInfo, WebhookInfo};
 use utoipa::PartialSchema;
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type};
 
 use super::super::operation::{Body, Field, Kind, Said, optional, required, text};
 use super::super::schemas::Schemas;
 use super::Answer::{Nothing, Plain, Shown};
-use super::{Told, UNSAID};
 use super::files::{FROM, LIMIT, OFFSET, TO};
+use super::{Told, UNSAID};
 use crate::rest::AddonStatus;
 
 const GROUP: Field = required("id", Kind::Text, "The id of the group: `UUID~N`.");
@@ -59,11 +59,16 @@ fn secret() -> Schema {
 }
 
 const ACTIVE: Field = optional("is_active", Kind::Boolean, "Whether it is told anything; without a word it is.");
-const SECRET: Field = optional("signing_secret", Kind::Other(secret), "With what payloads are signed; null for not at all.");
+const SECRET: Field =
+    optional("signing_secret", Kind::Other(secret), "With what payloads are signed; null for not at all.");
 
 const NEW_WEBHOOK: Body = Body::Object(&[
     required("target_url", Kind::Other(target), "Where it is told: an http or https URL at a public address."),
-    optional("event", Kind::Other(event), "Of what it is told; must be there in 0.7. 0.6 and 0.5 have `file.uploaded` alone."),
+    optional(
+        "event",
+        Kind::Other(event),
+        "Of what it is told; must be there in 0.7. 0.6 and 0.5 have `file.uploaded` alone.",
+    ),
     ACTIVE,
     SECRET,
     optional("version", Kind::OneOf(&["0.5", "0.6", "0.7"]), "How it is told: by the version of the request."),
@@ -317,7 +322,11 @@ pub(super) const SAID: &[Said<Told>] = &[
         at: &[ADDON],
         body: Body::Object(&[
             required("target", Kind::Uuid, "The id of the file."),
-            optional("params", Kind::Other(|| ObjectBuilder::new().schema_type(Type::Object).into()), "What the add-on takes."),
+            optional(
+                "params",
+                Kind::Other(|| ObjectBuilder::new().schema_type(Type::Object).into()),
+                "What the add-on takes.",
+            ),
         ]),
         answers: Told {
             answers: &[],
@@ -340,10 +349,8 @@ pub(super) const SAID: &[Said<Told>] = &[
         at: &[ADDON],
         query: &[required("request_id", Kind::Uuid, "What the execution has answered.")],
         answers: Told {
-            answers: &[Plain("How far it is.", |schemas| schemas.of::<AddonStatus>())],
-            refusals: || {
-                vec![RestRefusal::NotFound, RestRefusal::RequestIdRequired, RestRefusal::RequestIdInvalid]
-            },
+            answers: &[Plain("How far it is.", Schemas::of::<AddonStatus>)],
+            refusals: || vec![RestRefusal::NotFound, RestRefusal::RequestIdRequired, RestRefusal::RequestIdInvalid],
         },
         ..UNSAID
     },

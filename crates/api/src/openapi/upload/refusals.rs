@@ -9,11 +9,7 @@ pub(super) fn always() -> Vec<Refusal> {
 
 /// Where a form is read.
 pub(super) fn posted() -> Vec<Refusal> {
-    vec![
-        Refusal::PostRequestParserFailed,
-        Refusal::RequestFieldsNumberLimitExceeded,
-        Refusal::RequestSizeLimitExceeded,
-    ]
+    vec![Refusal::PostRequestParserFailed, Refusal::RequestFieldsNumberLimitExceeded, Refusal::RequestSizeLimitExceeded]
 }
 
 /// Where a public key is asked for, under this name.
@@ -77,6 +73,6 @@ pub(super) fn checked() -> Vec<Refusal> {
         Refusal::FileTypeForbidden,
         Refusal::FileInfected("EICAR".to_owned()),
         Refusal::SvgValidationFailed("unclosed tag".to_owned()),
-        Refusal::SvgMaliciousContent("<script> tags are not allowed".to_owned()),
+        Refusal::SvgMaliciousContent("event handlers are not allowed".to_owned()),
     ]
 }
