@@ -37,6 +37,7 @@ pub(super) fn describe(schemas: &mut Schemas) -> Paths {
                     .build(),
             ))
             .response("2XX", ResponseBuilder::new().description("Heard."))
+            .securities(Some([]))
             .response("default", ResponseBuilder::new().description("Anything else is asked again later, for 72 hours."))
             .build();
         paths.paths.insert(kind.to_string(), PathItem::new(HttpMethod::Post, operation));
