@@ -16,6 +16,7 @@ pub const MAX_VALUE_CHARS: usize = 512;
 /// The metadata of one file, checked.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
+#[schema(description = "The metadata of a file: texts by key.")]
 pub struct Metadata(BTreeMap<String, String>);
 
 impl Metadata {

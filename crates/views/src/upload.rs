@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 /// A file as `/info/` and the other endpoints of the Upload API show it. Members stand in the order of the real service.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = UploadFile)]
+#[schema(as = UploadFile, description = "A file as the Upload API shows it.")]
 pub struct FileInfo<'a> {
     /// Bytes.
     size: u64,
@@ -100,7 +100,7 @@ pub struct FileInfoAs<'a> {
 
 /// A group as `/group/` and `/group/info/` show it (upload-api reference, section "Groups").
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = UploadGroup)]
+#[schema(as = UploadGroup, description = "A group with its files.")]
 pub struct GroupInfo<'a> {
     id: String,
     datetime_created: Timestamp,

@@ -129,7 +129,11 @@ fn responses(told: &Told, versions: &[RestVersion], body: Body, method: &str, dr
 
 /// Refusals of one status.
 fn refused(status: u16, refusals: &[RestRefusal], versions: &[RestVersion]) -> Response {
-    let response = ResponseBuilder::new().description(listed(refusals.iter().map(ToString::to_string)));
+    let texts = refusals.iter().map(|refusal| match refusal.shape() {
+        Shape::Detail => refusal.to_string(),
+        Shape::Field(name) => format!("`{name}`: {refusal}"),
+    });
+    let response = ResponseBuilder::new().description(listed(texts));
     let content = || Content::new(Some(shape(refusals)));
     let response = if status == 406 {
         response.content("application/json", content())

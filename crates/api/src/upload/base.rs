@@ -76,7 +76,11 @@ fn chosen_id(call: &Call<'_>, project: &Project, files: usize) -> Result<Option<
 
 /// `{"field": "uuid", …}` in the order sent; of fields with the same name the last one is shown.
 #[derive(ToSchema)]
-#[schema(as = UploadedFiles, value_type = BTreeMap<String, FileId>)]
+#[schema(
+    as = UploadedFiles,
+    value_type = BTreeMap<String, FileId>,
+    description = "The id of each file by the name of its field."
+)]
 pub(crate) struct Ids(Vec<(String, FileId)>);
 
 impl Serialize for Ids {

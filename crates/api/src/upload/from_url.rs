@@ -114,7 +114,7 @@ pub(crate) enum Status {
 
 /// A file; the member that says so comes last, as in the real service's answers.
 #[derive(Serialize, ToSchema)]
-#[schema(as = FromUrlSuccess)]
+#[schema(as = FromUrlSuccess, description = "A file that has been fetched.")]
 pub(crate) struct Success<'a> {
     #[serde(flatten)]
     info: FileInfo<'a>,

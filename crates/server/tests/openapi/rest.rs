@@ -1,5 +1,7 @@
 //! The REST door against the document, in every version.
 
+use std::collections::BTreeSet;
+
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use stowage_store::records::DeliveryFilter;
@@ -127,8 +129,22 @@ pub(crate) async fn files(checked: &Checked, files: &[String]) {
         }
     }
     let search = "/files/search/";
-    let everything = json!({ "size": { "gte": 0 } });
-    checked.walk("0.7", "POST", search, "/files/search/?limit=2&include=appdata", &everything).await;
+    let everything = json!({
+        "query": "thing",
+        "phrase": { "original_filename": "thing" },
+        "exact": { "original_filename": "thing", "metadata[pet]": ["cat"] },
+        "datetime_uploaded": { "gte": "2024-01-01T00:00:00Z", "lt": "2030-01-01T00:00:00Z" },
+        "size": { "gt": 0, "lte": 1000 },
+        "is_image": true,
+        "tags": { "any": ["red"], "all": [], "none": ["blue"] },
+        "sort": ["-size", "datetime_uploaded"],
+        "fuzziness": 1,
+    });
+    let documented = &checked.document.operation("POST", search).unwrap()["requestBody"]["content"]["application/json"];
+    let documented = documented["schema"]["properties"].as_object().unwrap();
+    let sent = everything.as_object().unwrap();
+    assert!(documented.keys().eq(sent.keys()), "no other member is taken");
+    checked.walk("0.7", "POST", search, "/files/search/?limit=1&include=appdata", &everything).await;
     assert_eq!(checked.send("0.7", "POST", search, search, &json!({})).await.0, 400);
 }
 
@@ -242,6 +258,6 @@ pub(crate) async fn events(checked: &Checked) {
         let body = serde_json::from_str(delivery.body.as_ref().unwrap()).unwrap();
         checked.document.holds(&content["application/json"]["schema"], &delivery.event, &body);
     }
-    let kinds: std::collections::BTreeSet<&str> = told.iter().map(|delivery| delivery.event.as_str()).collect();
+    let kinds: BTreeSet<&str> = told.iter().map(|delivery| delivery.event.as_str()).collect();
     assert_eq!(Vec::from_iter(kinds), ["file.deleted", "file.info_updated", "file.stored", "file.uploaded"]);
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use serde::Deserialize;
 use sqlx::FromRow;
 use sqlx::types::Json;
 use stowage_model::{BlobKey, ContentInfo, File, FileId, FileName, Metadata, ProjectId, Tags, Timestamp};
@@ -64,7 +65,15 @@ macro_rules! columns {
     };
 }
 
-pub(super) use columns;
+/// The same columns as one JSON array, in SQLite.
+macro_rules! json_columns {
+    () => {
+        "json_array(lower(hex(id)), project, uploaded_at, stored_at, removed_at, blob, size, etag, name, mime_type, is_image, \
+         json(content), json(metadata), json(tags))"
+    };
+}
+
+pub(super) use {columns, json_columns};
 
 #[derive(FromRow)]
 pub(super) struct FileRow {
@@ -82,6 +91,50 @@ pub(super) struct FileRow {
     content: Json<ContentInfo>,
     metadata: Json<Metadata>,
     tags: Json<Tags>,
+}
+
+/// A row as [`json_columns`] writes it.
+#[derive(Deserialize)]
+struct JsonRow(
+    Uuid,
+    i64,
+    i64,
+    Option<i64>,
+    Option<i64>,
+    Option<String>,
+    i64,
+    String,
+    String,
+    String,
+    u8,
+    ContentInfo,
+    Metadata,
+    Tags,
+);
+
+/// Files of an array of such rows.
+pub(super) fn files_of_json(text: &str) -> Result<Vec<File>, RecordsError> {
+    let rows: Vec<JsonRow> = serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+    let file = |row: JsonRow| {
+        let row = FileRow {
+            id: row.0,
+            project: row.1,
+            uploaded_at: row.2,
+            stored_at: row.3,
+            removed_at: row.4,
+            blob: row.5,
+            size: row.6,
+            etag: row.7,
+            name: row.8,
+            mime_type: row.9,
+            is_image: row.10 != 0,
+            content: Json(row.11),
+            metadata: Json(row.12),
+            tags: Json(row.13),
+        };
+        File::from(row)
+    };
+    Ok(rows.into_iter().map(file).collect())
 }
 
 impl From<FileRow> for File {

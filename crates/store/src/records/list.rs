@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use stowage_model::{File, ProjectId};
 
 use super::engine::{Engine, read};
-use super::files::{FileRow, columns};
+use super::files::{FileRow, columns, files_of_json, json_columns};
 use super::{Records, RecordsError};
 
 /// With how many files to skip it pays to find them in the index first.
@@ -216,6 +216,16 @@ impl Walk {
         })
     }
 
+    /// The page of SQLite as one JSON array, [`files_of_json`]: its readers hand over row by row from one thread to another, which
+    /// takes longer than the reading.
+    fn page_json_sql(self, engine: &Engine, deep: bool) -> &'static str {
+        static TEXTS: [Texts; 2] = [texts(), texts()];
+        TEXTS[usize::from(deep)][self.number()].get_or_init(|| {
+            let (row, page) = (json_columns!(), self.page_sql(engine, deep));
+            format!("SELECT json_group_array({row}) FROM ({page})")
+        })
+    }
+
     /// Whether there is a file on the other side of `$2`, and whether there is one on the way. The order makes Postgres look
     /// into the index: for any file at all it would read the table from the beginning and hope.
     pub(super) fn around_sql(self) -> &'static str {
@@ -324,10 +334,20 @@ impl Records {
         take: i64,
         skip: i64,
     ) -> Result<Vec<File>, RecordsError> {
-        let sql = walk.page_sql(self.engine(), skip > DEEP);
-        let rows: Vec<FileRow> = read!(self.engine(), pool => {
-            sqlx::query_as(sql).bind(project.0).bind(begin).bind(take).bind(skip).fetch_all(pool).await
-        })?;
-        Ok(rows.into_iter().map(File::from).collect())
+        let deep = skip > DEEP;
+        match self.engine() {
+            Engine::Sqlite { read, .. } => {
+                let sql = walk.page_json_sql(self.engine(), deep);
+                let page = sqlx::query_scalar(sql).bind(project.0).bind(begin).bind(take).bind(skip);
+                let page: String = page.fetch_one(read).await?;
+                files_of_json(&page)
+            }
+            Engine::Postgres(pool) => {
+                let sql = walk.page_sql(self.engine(), deep);
+                let rows = sqlx::query_as(sql).bind(project.0).bind(begin).bind(take).bind(skip);
+                let rows: Vec<FileRow> = rows.fetch_all(pool).await?;
+                Ok(rows.into_iter().map(File::from).collect())
+            }
+        }
     }
 }
