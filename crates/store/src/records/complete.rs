@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 
 use super::engine::transaction;
 use super::events::{self, tell};
-use super::insert::{TRIES, free_time, id_is_taken, insert_files, is_taken, lock_times, no_free_time};
+use super::insert::{TRIES, free_time, id_is_taken, insert_files, is_taken, leap, lock_times, no_free_time};
 use super::intake::{Order, Tools, events_of};
 use super::{Records, RecordsError};
 
@@ -66,7 +66,7 @@ impl Completion {
 
     async fn attempts(&self, tools: &Tools, time: Timestamp) -> Result<Timestamp, CompleteError> {
         for attempt in 0..TRIES {
-            match self.attempt(tools, time, attempt > 0).await {
+            match self.attempt(tools, leap(time, attempt.saturating_sub(1)), attempt > 0).await {
                 Ok(outcome) => return outcome,
                 Err(error) if is_taken(&error) => {}
                 Err(error) => return Err(RecordsError::from(error).into()),

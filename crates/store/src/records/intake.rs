@@ -17,7 +17,9 @@ use super::events::{self, HotHooks, Wanted, tell};
 use super::files::HotFiles;
 use super::finish::Finish;
 use super::hot_tasks::HotTasks;
-use super::insert::{MAX_ROWS, Row, TRIES, free_time, id_is_taken, insert_files, is_taken, lock_times, no_free_time};
+use super::insert::{
+    MAX_ROWS, Row, TRIES, free_time, id_is_taken, insert_files, is_taken, leap, lock_times, no_free_time,
+};
 use super::{Records, RecordsError};
 
 /// The most orders that are taken at once.
@@ -324,8 +326,9 @@ async fn insert_carefully(
     times: &[Timestamp],
     now: Timestamp,
 ) -> Result<Vec<Timestamp>, AddError> {
-    for _ in 0..TRIES {
-        match insert_where_free(tools, commit, times.to_vec(), now).await {
+    for snatched in 0..TRIES {
+        let times = times.iter().map(|time| leap(*time, snatched)).collect();
+        match insert_where_free(tools, commit, times, now).await {
             Ok(outcome) => return outcome,
             Err(error) if is_taken(&error) => {}
             Err(error) => return Err(RecordsError::from(error).into()),
