@@ -30,13 +30,14 @@ impl Wanted {
     }
 }
 
-type Snapshot = Option<(Instant, HashMap<ProjectId, Wanted>)>;
+/// What somebody wants to be told of in each project that has active webhooks.
+pub(super) type AllWanted = HashMap<ProjectId, Wanted>;
 
 /// Which projects have active webhooks, as it was a moment ago, so that those without pay nothing for them. A webhook made by another
 /// process may miss what happens within [`HOT_FOR`].
 #[derive(Default)]
 pub(super) struct HotHooks {
-    snapshot: RwLock<Arc<Snapshot>>,
+    snapshot: RwLock<Option<(Instant, Arc<AllWanted>)>>,
     /// One request renews the snapshot while the others wait for it.
     renewing: tokio::sync::Mutex<()>,
     /// Whether this process has written deliveries.
@@ -44,23 +45,24 @@ pub(super) struct HotHooks {
 }
 
 impl HotHooks {
+    /// What is wanted in one project. Not to be asked in a transaction: it may need a connection of its own.
     pub(super) async fn wanted(&self, engine: &Engine, project: ProjectId) -> Result<Wanted, sqlx::Error> {
-        let of = |snapshot: &Snapshot| {
-            let (taken, wanted) = snapshot.as_ref()?;
-            (taken.elapsed() < HOT_FOR).then(|| wanted.get(&project).copied().unwrap_or_default())
-        };
-        if let Some(wanted) = of(&self.get()) {
-            return Ok(wanted);
+        Ok(self.all(engine).await?.get(&project).copied().unwrap_or_default())
+    }
+
+    /// What is wanted in all projects, for those who do not know yet which they will meet in their transaction.
+    pub(super) async fn all(&self, engine: &Engine) -> Result<Arc<AllWanted>, sqlx::Error> {
+        if let Some(all) = self.get() {
+            return Ok(all);
         }
         let _alone = self.renewing.lock().await;
-        if let Some(wanted) = of(&self.get()) {
-            return Ok(wanted);
+        if let Some(all) = self.get() {
+            return Ok(all);
         }
         let taken = Instant::now();
-        let hooks = active_hooks(engine).await?;
-        let wanted = hooks.get(&project).copied().unwrap_or_default();
-        self.set(Some((taken, hooks)));
-        Ok(wanted)
+        let all = Arc::new(active_hooks(engine).await?);
+        self.set(Some((taken, Arc::clone(&all))));
+        Ok(all)
     }
 
     /// To be called after a change of webhooks is committed.
@@ -70,19 +72,21 @@ impl HotHooks {
         self.set(None);
     }
 
-    fn get(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
+    fn get(&self) -> Option<Arc<AllWanted>> {
+        let snapshot = self.snapshot.read().unwrap_or_else(PoisonError::into_inner);
+        let (taken, all) = snapshot.as_ref()?;
+        (taken.elapsed() < HOT_FOR).then(|| Arc::clone(all))
     }
 
-    fn set(&self, snapshot: Snapshot) {
-        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+    fn set(&self, snapshot: Option<(Instant, Arc<AllWanted>)>) {
+        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
     }
 }
 
-async fn active_hooks(engine: &Engine) -> Result<HashMap<ProjectId, Wanted>, sqlx::Error> {
+async fn active_hooks(engine: &Engine) -> Result<AllWanted, sqlx::Error> {
     const SQL: &str = "SELECT DISTINCT project, event FROM webhooks WHERE is_active";
     let rows: Vec<(i64, String)> = read!(engine, pool => sqlx::query_as(SQL).fetch_all(pool).await)?;
-    let mut hooks: HashMap<ProjectId, Wanted> = HashMap::new();
+    let mut hooks = AllWanted::new();
     for (project, event) in rows {
         if let Ok(kind) = event.parse() {
             hooks.entry(ProjectId(project)).or_default().0 |= Wanted::bit(kind);

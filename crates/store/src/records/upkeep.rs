@@ -6,7 +6,7 @@ use stowage_model::{BlobKey, Cause, Event, EventKind, File, FileId, Timestamp};
 use uuid::Uuid;
 
 use super::engine::{Engine, json_of, read, transaction, write};
-use super::events::{self, tell};
+use super::events::{self, AllWanted, tell};
 use super::files::{FileRow, columns};
 use super::{Records, RecordsError};
 
@@ -56,6 +56,18 @@ fn discard_sql(engine: &Engine) -> &'static str {
     }
 }
 
+/// What is to be told of files that were removed because their time was over.
+fn of_expired(files: Vec<File>, now: Timestamp, cause: &Cause, wanted: &AllWanted) -> Vec<Event> {
+    let (kind, mut events) = (EventKind::Deleted, Vec::new());
+    for file in files {
+        if wanted.get(&file.project).is_some_and(|wanted| wanted.has(kind)) {
+            let file = File { removed_at: Some(now), blob: None, ..file };
+            events.push(Event { kind, file, cause: cause.clone(), previous_metadata: None });
+        }
+    }
+    events
+}
+
 impl Records {
     /// Up to `limit` files that are neither stored nor removed and were uploaded before `cutoff`, oldest first.
     pub async fn expired_files(&self, cutoff: Timestamp, limit: u32) -> Result<Vec<Expired>, RecordsError> {
@@ -102,6 +114,7 @@ impl Records {
             Engine::Sqlite { .. } => (DUE_SQLITE, REMOVE_SQLITE),
             Engine::Postgres(_) => (DUE_POSTGRES, REMOVE_POSTGRES),
         };
+        let wanted = self.inner.hooks.all(self.engine()).await?;
         let ids: Vec<FileId> = transaction!(self.engine(), tx => {
             let due: Vec<FileRow> = sqlx::query_as(sql).bind(cutoff.0).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
             let due: Vec<File> = due.into_iter().map(File::from).collect();
@@ -109,7 +122,7 @@ impl Records {
             discard!(self.engine(), tx, ids, now)?;
             // In one statement, so that its counts are changed in their order.
             sqlx::query(remove).bind(json_of(ids.iter().map(|id| id.0))).bind(now.0).execute(&mut *tx).await?;
-            let told = events::told(&self.of_expired(due, now, cause).await?);
+            let told = events::told(&of_expired(due, now, cause, &wanted));
             tell!(self.engine(), tx, told, now)?;
             tx.commit().await?;
             if told.is_some() {
@@ -165,18 +178,6 @@ impl Records {
             self.inner.files.forget(*id);
         }
         Ok(ids)
-    }
-
-    /// What is to be told of files that were removed because their time was over.
-    async fn of_expired(&self, files: Vec<File>, now: Timestamp, cause: &Cause) -> Result<Vec<Event>, RecordsError> {
-        let mut events = Vec::new();
-        for file in files {
-            if self.wanted(file.project).await?.has(EventKind::Deleted) {
-                let file = File { removed_at: Some(now), blob: None, ..file };
-                events.push(Event { kind: EventKind::Deleted, file, cause: cause.clone(), previous_metadata: None });
-            }
-        }
-        Ok(events)
     }
 
     /// Up to `limit` blobs that wait for deletion, oldest first.
