@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json as value};
-use support::{DAY, PNG, Server, bytes, json, refusal};
+use stowage_store::testing::bytes;
+use support::{DAY, PNG, Server, json, refusal};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -3,7 +3,8 @@
 
 mod support;
 
-use support::{DAY, PNG, Server, bytes, json, on_s3, refusal};
+use stowage_store::testing::bytes;
+use support::{DAY, PNG, Server, json, on_s3, refusal};
 use tokio::io::AsyncWriteExt;
 
 const PART: usize = 5 << 20;

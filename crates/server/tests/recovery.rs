@@ -9,7 +9,8 @@ use reqwest::Method;
 use serde_json::{Value, json as value};
 use stowage_janitor::Report;
 use stowage_model::{Cause, File, FileId, Initiator, ProjectId, PublicUrls};
-use support::{DAY, Server, bytes, json};
+use stowage_store::testing::bytes;
+use support::{DAY, Server, json};
 
 const HOUR: Duration = Duration::from_hours(1);
 const TICK: Duration = Duration::from_micros(1);

@@ -14,7 +14,8 @@ use serde_json::{Value, json as value};
 use sha2::Sha256;
 use stowage_model::{EventKind, HookVersion, Webhook};
 use stowage_store::records::{Delivery, DeliveryFilter, DeliveryState, NewWebhook, Records, Redelivery, WebhookChange};
-use support::{DAY, Server, bytes, json};
+use stowage_store::testing::bytes;
+use support::{DAY, Server, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 

@@ -8,7 +8,8 @@ use serde_json::Value;
 use stowage_model::Refusal;
 
 use crate::Checked;
-use crate::support::{PNG, bytes, part};
+use crate::support::{PNG, part};
+use stowage_store::testing::bytes;
 
 const KEY: (&str, &str) = ("pub_key", "demopublickey");
 const UPPER_KEY: (&str, &str) = ("UPLOADCARE_PUB_KEY", "demopublickey");

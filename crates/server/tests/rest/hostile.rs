@@ -82,7 +82,7 @@ async fn nothing_that_is_sent_breaks_anything() {
     }
     let api = Api::new(&server);
     // The same choices each time, in no order.
-    let mut dice = crate::support::bytes(1, 1 << 16).into_iter();
+    let mut dice = stowage_store::testing::bytes(1, 1 << 16).into_iter();
     let mut any = |choices: &[&'static str]| choices[usize::from(dice.next().unwrap()) % choices.len()];
     for version in ["0.5", "0.6", "0.7"] {
         let api = api.version(version);

@@ -17,9 +17,6 @@ use stowage::config::{Config, Flags};
 use stowage::{Role, Running};
 use stowage_janitor::Janitor;
 use stowage_model::{Clock, Ids, Timestamp};
-#[allow(unused_imports, reason = "not every test binary needs it")]
-pub use stowage_store::testing::bytes;
-
 /// 2024-01-02T03:04:05Z.
 pub const START: Timestamp = Timestamp(1_704_164_645_000_000);
 
