@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stowage_model::{Project, Webhook, WebhookId};
+use stowage_model::{Project, ProjectId, Webhook, WebhookId};
 use stowage_store::records::{Attempted, ClaimedDelivery, DeliveryId, Next, RecordsError};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -20,6 +20,8 @@ use crate::{Tools, WebhookOptions, webhook};
 const GATHER: Duration = Duration::from_millis(50);
 /// How much longer than an attempt a claim lasts: within that time it must have been recorded.
 const MARGIN: Duration = Duration::from_secs(30);
+/// In how many projects a turn looks for what has happened.
+const PROJECTS: usize = 8;
 /// How many due webhooks are looked at in one go.
 const PAGE: u32 = 256;
 
@@ -41,6 +43,8 @@ struct Round {
     done: Vec<Attempted>,
     /// The webhook that was looked at last: the next one has the next turn.
     after: WebhookId,
+    /// Likewise the project of which events were spread last.
+    spread: ProjectId,
 }
 
 /// A delivery that is under way.
@@ -117,6 +121,7 @@ impl Postman {
             pace: Pace::new(self.options.per_second, Instant::now()),
             done: Vec::new(),
             after: WebhookId(0),
+            spread: ProjectId(0),
         }
     }
 
@@ -136,6 +141,7 @@ impl Postman {
         if pace == 0 {
             return Ok(true);
         }
+        let waiting = self.spread(round, pace).await?;
         let (wanted, more) = self.choose(round, places.min(pace)).await?;
         let counts: Vec<(WebhookId, u32)> =
             wanted.iter().map(|wanted| (wanted.webhook.id, u32::try_from(wanted.count).unwrap_or(u32::MAX))).collect();
@@ -156,7 +162,23 @@ impl Postman {
             }
         }
         claimed?;
-        Ok(more)
+        Ok(more || waiting)
+    }
+
+    /// Makes deliveries of what has happened, project by project, of about as many events as there may be attempts now: what cannot be
+    /// delivered yet need not be spread either. Answers whether some may be left.
+    async fn spread(&self, round: &mut Round, pace: usize) -> Result<bool, RecordsError> {
+        let mut room = u64::try_from(pace).unwrap_or(u64::MAX);
+        for _ in 0..PROJECTS {
+            let limit = u32::try_from(room).unwrap_or(u32::MAX);
+            let Some(spread) = self.tools.records.spread_events(round.spread, limit).await? else { return Ok(false) };
+            round.spread = spread.project;
+            room = room.saturating_sub(spread.events);
+            if room == 0 {
+                break;
+            }
+        }
+        Ok(true)
     }
 
     /// Chooses among due webhooks, each in its turn, what is to be claimed, and reserves places for it: at most `room`.

@@ -118,6 +118,14 @@ impl Case {
     }
 }
 
+/// Settles who is told of what has happened so far.
+async fn spread(records: &Records) {
+    let mut after = ProjectId(0);
+    while let Some(spread) = records.spread_events(after, 7).await.unwrap() {
+        after = spread.project;
+    }
+}
+
 /// Whether a future that is polled once has no answer yet.
 async fn is_pending<F: Future + Unpin>(future: &mut F) -> bool {
     poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx).is_pending())).await

@@ -112,9 +112,9 @@ impl Completion {
             insert_files!(&[(self.project, &self.file, time)]).execute(&mut *tx).await?;
             sqlx::query(FORGET).bind(self.upload.0).execute(&mut *tx).await?;
             let told = events::told(&events_of(self.project, [(&self.file, time)], &self.cause, wanted));
-            tell!(engine, tx, told, self.now)?;
+            tell!(tx, told, self.now)?;
             tx.commit().await?;
-            if told.is_some() {
+            if !told.is_empty() {
                 tools.hooks.arrived.notify_one();
             }
             Ok(Ok(time))

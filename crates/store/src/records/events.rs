@@ -1,11 +1,10 @@
-//! Telling webhooks: what has happened is written for every active subscription in the transaction in which it happens, so
-//! that nothing is told that did not happen, and nothing forgotten that did.
+//! Telling webhooks: what has happened is written in the transaction in which it happens, so that nothing is told that did not
+//! happen, and nothing forgotten that did. To whom it is told is settled afterwards (`spread`): uploads do not wait for that.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
-use serde::Serialize;
 use stowage_model::{Event, EventKind, ProjectId};
 use tokio::sync::Notify;
 
@@ -95,55 +94,47 @@ async fn active_hooks(engine: &Engine) -> Result<AllWanted, sqlx::Error> {
     Ok(hooks)
 }
 
-/// An event as the statement that writes it takes it apart.
-#[derive(Serialize)]
-pub(super) struct Told<'a> {
-    project: ProjectId,
-    kind: EventKind,
-    facts: &'a Event,
+/// The most events of one row.
+const PORTION: usize = 32;
+
+/// Events of a project as one row keeps them.
+pub(super) struct Told {
+    pub(super) project: ProjectId,
+    pub(super) items: i64,
+    pub(super) facts: String,
 }
 
-/// Events as a value to bind; none if there are none.
-pub(super) fn told(events: &[Event]) -> Option<String> {
-    let told: Vec<Told<'_>> =
-        events.iter().map(|event| Told { project: event.file.project, kind: event.kind, facts: event }).collect();
-    if told.is_empty() { None } else { serde_json::to_string(&told).ok() }
+/// Events as rows, in order.
+pub(super) fn told(events: &[Event]) -> Vec<Told> {
+    let of_projects = events.chunk_by(|one, next| one.file.project == next.file.project);
+    let portions = of_projects.flat_map(|events| events.chunks(PORTION));
+    let row = |events: &[Event]| {
+        let facts = serde_json::to_string(events).ok()?;
+        Some(Told { project: events.first()?.file.project, items: i64::try_from(events.len()).ok()?, facts })
+    };
+    portions.filter_map(row).collect()
 }
 
-/// Writes the deliveries of what [`told`] made, due at once; the last statement of its transaction. A
-/// `Result<(), sqlx::Error>`.
+/// Writes what [`told`] made; the last statements of their transaction. A `Result<(), sqlx::Error>`. `spread` makes deliveries of it.
 macro_rules! tell {
-    ($engine:expr, $tx:expr, $told:expr, $now:expr) => {
-        match &$told {
-            Some(told) => sqlx::query($crate::records::events::tell_sql($engine))
-                .bind(told)
-                .bind($now.0)
-                .execute(&mut *$tx)
-                .await
-                .map(drop),
-            None => Ok(()),
+    ($tx:expr, $told:expr, $now:expr) => {
+        async {
+            for told in &$told {
+                sqlx::query("INSERT INTO events (project, items, facts, created_at) VALUES ($1, $2, $3, $4)")
+                    .bind(told.project.0)
+                    .bind(told.items)
+                    .bind(&told.facts)
+                    .bind($now.0)
+                    .execute(&mut *$tx)
+                    .await?;
+            }
+            Ok::<(), sqlx::Error>(())
         }
+        .await
     };
 }
 
 pub(super) use tell;
-
-pub(super) fn tell_sql(engine: &Engine) -> &'static str {
-    const SQLITE: &str = "INSERT INTO deliveries (webhook, event, facts, created_at, due_at) \
-         SELECT w.id, w.event, e.value -> '$.facts', $2, $2 FROM json_each($1) e \
-         JOIN webhooks w ON w.project = e.value ->> '$.project' AND w.event = e.value ->> '$.kind' \
-         WHERE w.is_active ORDER BY w.id, e.key";
-    // Locked until the end, so that a webhook that is made inactive or deleted meanwhile takes what is written here with it.
-    const POSTGRES: &str = "INSERT INTO deliveries (webhook, event, facts, created_at, due_at) \
-         SELECT w.id, w.event, (e.value -> 'facts')::text, $2, $2 \
-         FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS e (value, position) \
-         JOIN webhooks w ON w.project = (e.value ->> 'project')::bigint AND w.event = e.value ->> 'kind' \
-         WHERE w.is_active ORDER BY w.id, e.position FOR SHARE OF w";
-    match engine {
-        Engine::Sqlite { .. } => SQLITE,
-        Engine::Postgres(_) => POSTGRES,
-    }
-}
 
 impl super::Records {
     /// Waits until this process has written something that webhooks are to be told; at once if that has happened since the

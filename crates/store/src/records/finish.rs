@@ -117,9 +117,9 @@ impl Finish {
                     .await?;
             }
             let told = events::told(&events_of(self.project, [(&self.file, time)], &self.cause, wanted));
-            tell!(engine, tx, told, self.now)?;
+            tell!(tx, told, self.now)?;
             tx.commit().await?;
-            if told.is_some() {
+            if !told.is_empty() {
                 tools.hooks.arrived.notify_one();
             }
             Ok(Ok(time))

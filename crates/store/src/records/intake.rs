@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::arrivals::{self, Arrival, Arrived, record_arrivals};
 use super::complete::Completion;
 use super::engine::{Engine, transaction, write};
-use super::events::{self, HotHooks, Wanted, tell};
+use super::events::{self, HotHooks, Told, Wanted, tell};
 use super::files::HotFiles;
 use super::finish::Finish;
 use super::hot_tasks::HotTasks;
@@ -163,8 +163,8 @@ impl Writer {
         let inserted = match self.wanted(&commits).await {
             Ok(wanted) => {
                 let told = told(&commits, &times, &wanted);
-                insert(&self.tools.engine, &rows, &arrivals, told.as_deref(), self.clock.now()).await.inspect(|_| {
-                    if told.is_some() {
+                insert(&self.tools.engine, &rows, &arrivals, &told, self.clock.now()).await.inspect(|_| {
+                    if !told.is_empty() {
                         self.tools.hooks.arrived.notify_one();
                     }
                 })
@@ -205,7 +205,7 @@ impl Writer {
         }
         for arrival in arrivals {
             let alone = std::slice::from_ref(&arrival);
-            let outcome = insert(&self.tools.engine, &[], alone, None, self.clock.now())
+            let outcome = insert(&self.tools.engine, &[], alone, &[], self.clock.now())
                 .await
                 .map(|arrived| arrived.contains(&arrival.place()));
             let _ = arrival.done.send(outcome.map_err(RecordsError::from));
@@ -275,7 +275,7 @@ pub(super) fn events_of<'a>(
     events
 }
 
-fn told(commits: &[Commit], times: &[Vec<Timestamp>], wanted: &[Wanted]) -> Option<String> {
+fn told(commits: &[Commit], times: &[Vec<Timestamp>], wanted: &[Wanted]) -> Vec<Told> {
     let events: Vec<Event> = commits
         .iter()
         .zip(times)
@@ -294,13 +294,13 @@ async fn insert(
     engine: &Engine,
     rows: &[Row<'_>],
     arrivals: &[Arrival],
-    told: Option<&str>,
+    told: &[Told],
     now: Timestamp,
 ) -> Result<Arrived, sqlx::Error> {
     if rows.is_empty() && arrivals.is_empty() {
         return Ok(Arrived::default());
     }
-    if arrivals.is_empty() && told.is_none() && rows.len() <= MAX_ROWS {
+    if arrivals.is_empty() && told.is_empty() && rows.len() <= MAX_ROWS {
         return write!(engine, pool => insert_files!(rows).execute(pool).await.map(|_| Arrived::default()));
     }
     if rows.is_empty() {
@@ -313,7 +313,7 @@ async fn insert(
         for rows in rows.chunks(MAX_ROWS) {
             insert_files!(rows).execute(&mut *tx).await?;
         }
-        tell!(engine, tx, told, now)?;
+        tell!(tx, *told, now)?;
         tx.commit().await?;
         Ok(arrived)
     })
@@ -363,9 +363,9 @@ async fn insert_where_free(
             insert_files!(rows).execute(&mut *tx).await?;
         }
         let told = events::told(&events_of(project, files.iter().zip(times.iter().copied()), cause, wanted));
-        tell!(engine, tx, told, now)?;
+        tell!(tx, told, now)?;
         tx.commit().await?;
-        if told.is_some() {
+        if !told.is_empty() {
             tools.hooks.arrived.notify_one();
         }
         Ok(Ok(times))

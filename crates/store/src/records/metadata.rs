@@ -86,11 +86,11 @@ impl Records {
                 let (kind, cause) = (EventKind::InfoUpdated, cause.clone());
                 events::told(&[Event { kind, file, cause, previous_metadata: Some(previous) }])
             } else {
-                None
+                Vec::new()
             };
-            tell!(self.engine(), tx, told, now)?;
+            tell!(tx, told, now)?;
             tx.commit().await?;
-            if told.is_some() {
+            if !told.is_empty() {
                 self.inner.hooks.arrived.notify_one();
             }
             outcome

@@ -190,9 +190,9 @@ impl Changer {
                 sqlx::query(change_sql).bind(work.rows()).execute(&mut *tx).await?;
             }
             let told = events::told(&work.events);
-            tell!(&self.engine, tx, told, now)?;
+            tell!(tx, told, now)?;
             tx.commit().await?;
-            if told.is_some() {
+            if !told.is_empty() {
                 self.hooks.arrived.notify_one();
             }
             (answers, work.changed)

@@ -123,9 +123,9 @@ impl Records {
             // In one statement, so that its counts are changed in their order.
             sqlx::query(remove).bind(json_of(ids.iter().map(|id| id.0))).bind(now.0).execute(&mut *tx).await?;
             let told = events::told(&of_expired(due, now, cause, &wanted));
-            tell!(self.engine(), tx, told, now)?;
+            tell!(tx, told, now)?;
             tx.commit().await?;
-            if told.is_some() {
+            if !told.is_empty() {
                 self.inner.hooks.arrived.notify_one();
             }
             ids

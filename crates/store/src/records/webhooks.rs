@@ -7,6 +7,7 @@ use stowage_model::{EventKind, HookVersion, ProjectId, Timestamp, Webhook, Webho
 
 use super::engine::{Engine, read, transaction};
 use super::insert::lock_times;
+use super::spread::{ALL, spread};
 use super::{Records, RecordsError};
 
 /// A webhook that is to be made.
@@ -138,6 +139,7 @@ impl Records {
             webhook_columns!()
         );
         let row: WebhookRow = transaction!(self.engine(), tx => {
+            spread!(self.engine(), tx, project, ALL, true)?;
             // Those who make webhooks of one project take turns, so that they cannot exceed the limit together.
             lock_times!(self.engine(), tx, project)?;
             let row = sqlx::query_as(INSERT)
@@ -188,6 +190,7 @@ impl Records {
             Engine::Postgres(_) => DROP_POSTGRES,
         };
         let row: Option<WebhookRow> = transaction!(self.engine(), tx => {
+            spread!(self.engine(), tx, project, ALL, true)?;
             let row: Option<WebhookRow> = sqlx::query_as(UPDATE)
                 .bind(project.0)
                 .bind(id.0)

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::webhooks::{new_webhook, webhook};
-use crate::{Case, DAY, T0, cause, is_pending, new_file, project};
+use crate::{Case, DAY, T0, cause, is_pending, new_file, project, spread};
 
 const LEASE: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
@@ -22,6 +22,7 @@ async fn upload(records: &Records, project: ProjectId, count: usize) {
     for _ in 0..count {
         records.add_files(project, vec![new_file("a")], cause()).await.unwrap();
     }
+    spread(records).await;
 }
 
 async fn claim(records: &Records, webhook: WebhookId, limit: u32, now: Timestamp) -> Vec<ClaimedDelivery> {

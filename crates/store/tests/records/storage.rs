@@ -7,7 +7,7 @@ use stowage_model::{Cause, Event, EventKind, File, FileId, Ids, Initiator, NewFi
 use stowage_store::records::Records;
 use tokio::task::JoinSet;
 
-use crate::{Case, DAY, T0, cause, is_pending, new_file, project, sqlite_url};
+use crate::{Case, DAY, T0, cause, is_pending, new_file, project, spread, sqlite_url};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -25,6 +25,7 @@ pub(crate) async fn subscribe(case: &Case) {
 pub(crate) async fn told(case: &Case) -> Vec<Event> {
     const SQL: &str = "SELECT d.facts FROM deliveries d JOIN webhooks w ON w.id = d.webhook AND w.is_active \
         WHERE d.event <> 'file.uploaded' ORDER BY d.id";
+    spread(&case.open().await).await;
     let facts: Vec<String> = if case.options.url.is_empty() {
         let pool = sqlx::SqlitePool::connect(&sqlite_url(case.folder.path())).await.unwrap();
         sqlx::query_scalar(SQL).fetch_all(&pool).await.unwrap()

@@ -9,7 +9,7 @@ use stowage_store::records::{
 };
 use tokio::task::JoinSet;
 
-use crate::{Case, T0, cause, new_file, project};
+use crate::{Case, T0, cause, new_file, project, spread};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -29,6 +29,7 @@ pub(crate) async fn webhook(records: &Records, project: ProjectId, target: &str)
 
 /// What a project's webhooks were and are to be told: events, by webhook, oldest first.
 async fn told(records: &Records, project: ProjectId) -> Vec<(WebhookId, String)> {
+    spread(records).await;
     let filter = DeliveryFilter { project: Some(project), ..DeliveryFilter::default() };
     let deliveries = records.deliveries(&filter, 1000).await.unwrap();
     deliveries.into_iter().rev().map(|delivery| (delivery.webhook, delivery.event)).collect()
@@ -157,6 +158,50 @@ async fn changes_are_heeded_at_once(case: Case) {
     assert_eq!((told(&records, project).await, case.count("deliveries").await), (Vec::new(), 0));
 }
 
+async fn what_happened_is_told_to_those_who_were_there(case: Case) {
+    let records = case.open().await;
+    let project = project(&records, "p").await;
+    let there = webhook(&records, project, "http://a/").await;
+    upload(&records, project).await;
+    webhook(&records, project, "http://late/").await;
+    let deleted = webhook(&records, project, "http://deleted/").await;
+    upload(&records, project).await;
+    records.delete_webhook(project, deleted.id).await.unwrap();
+    let off = WebhookChange { is_active: Some(false), ..WebhookChange::default() };
+    upload(&records, project).await;
+    records.update_webhook(project, there.id, &off, T0).await.unwrap();
+    upload(&records, project).await;
+    let count = async |state| {
+        spread(&records).await;
+        let filter = DeliveryFilter { webhook: Some(there.id), state: Some(state), ..DeliveryFilter::default() };
+        records.deliveries(&filter, 10).await.unwrap().len()
+    };
+    assert_eq!((count(DeliveryState::Dropped).await, count(DeliveryState::Pending).await), (3, 0));
+    assert_eq!(told(&records, project).await.len(), 3 + 3, "the late one has missed the first");
+    assert_eq!(case.count("events").await, 0);
+}
+
+async fn projects_take_turns_in_being_spread(case: Case) {
+    let records = case.open().await;
+    let (one, two) = (project(&records, "one").await, project(&records, "two").await);
+    webhook(&records, one, "http://a/").await;
+    webhook(&records, two, "http://a/").await;
+    for _ in 0..10 {
+        upload(&records, one).await;
+    }
+    let files = (0..40).map(|_| new_file("a")).collect();
+    records.add_files(two, files, cause()).await.unwrap();
+    let mut after = ProjectId(0);
+    let mut turns = Vec::new();
+    while let Some(spread) = records.spread_events(after, 4).await.unwrap() {
+        after = spread.project;
+        turns.push((spread.project, spread.events));
+    }
+    // What was written together stays together, however little is asked for.
+    assert_eq!(turns, [(one, 4), (two, 32), (one, 4), (two, 8), (one, 2)]);
+    assert_eq!(told(&records, one).await.len() + told(&records, two).await.len(), 50);
+}
+
 async fn uploads_and_changes_of_webhooks_do_not_hinder_each_other(case: Case) {
     let nodes = case.nodes(3).await;
     let project = project(&nodes[0], "p").await;
@@ -193,6 +238,8 @@ async fn uploads_and_changes_of_webhooks_do_not_hinder_each_other(case: Case) {
         nodes[0].update_webhook(project, webhook.id, &off, T0).await.unwrap();
     }
     let pending = DeliveryFilter { state: Some(DeliveryState::Pending), ..DeliveryFilter::default() };
+    spread(&nodes[0]).await;
+    assert_eq!(case.count("events").await, 0);
     assert_eq!(nodes[0].deliveries(&pending, 1000).await.unwrap(), [], "nothing slipped through");
 }
 
@@ -201,5 +248,7 @@ on_both_engines! {
     a_target_is_told_of_an_event_once,
     a_project_has_no_more_webhooks_than_it_may,
     changes_are_heeded_at_once,
+    what_happened_is_told_to_those_who_were_there,
+    projects_take_turns_in_being_spread,
     uploads_and_changes_of_webhooks_do_not_hinder_each_other,
 }
