@@ -146,6 +146,12 @@ pub enum RestRefusal {
     /// The text to search for is too short.
     #[error("Must be at least {min} characters.", min = search::MIN_QUERY_CHARS)]
     SearchQueryTooShort,
+    /// A phrase of a search is too short.
+    #[error("Ensure that every phrase has at least {} characters.", search::MIN_QUERY_CHARS)]
+    SearchPhraseTooShort,
+    /// A search looks for a field in `phrase` and in `exact`.
+    #[error("A field cannot be in `phrase` and in `exact` at once.")]
+    SearchFieldTwice,
     /// A parameter of a search is unknown, or makes no sense; carries its name.
     #[error("Bad `{0}` parameter.")]
     SearchInvalid(String),
@@ -233,6 +239,7 @@ impl RestRefusal {
                 Shape::Field("non_field_errors")
             }
             Self::SearchQueryTooShort => Shape::Field("query"),
+            Self::SearchPhraseTooShort | Self::SearchFieldTwice => Shape::Field("phrase"),
             Self::SearchInvalid(name) => Shape::Field(search::parameter(name).unwrap_or("non_field_errors")),
             Self::AddonTargetRequired | Self::AddonTargetInvalid => Shape::Field("target"),
             Self::RequestIdRequired | Self::RequestIdInvalid => Shape::Field("request_id"),

@@ -97,6 +97,18 @@ pub enum ExactField {
     Metadata(String),
 }
 
+impl ExactField {
+    /// Whether it is what a text is searched in as well.
+    pub fn is_about(&self, text: TextField) -> bool {
+        match self {
+            Self::Id => false,
+            Self::Name => text == TextField::Name,
+            Self::DetectedType => text == TextField::DetectedType,
+            Self::Metadata(_) => text == TextField::Metadata,
+        }
+    }
+}
+
 impl FromStr for ExactField {
     type Err = NotAField;
 

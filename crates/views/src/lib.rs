@@ -2,6 +2,7 @@
 //! bodies show the same. Texts of refusals live in the model; nothing here asks the records.
 
 pub mod events;
+pub mod highlight;
 pub mod rest;
 pub mod upload;
 pub mod v05;

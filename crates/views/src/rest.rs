@@ -11,6 +11,7 @@ use stowage_model::{
 };
 use utoipa::ToSchema;
 
+use crate::highlight::Highlight;
 use crate::{v05, v06, v07};
 
 /// The type of a file whose content is not known yet.
@@ -97,6 +98,15 @@ impl<'a> FileInfo<'a> {
             Self::V05(info) => Self::V05(info.with_rekognition()),
             Self::V06(info) => Self::V06(info.with_rekognition()),
             Self::V07(info) => Self::V07(info.with_appdata()),
+        }
+    }
+
+    /// Shows as well where a search has found it, by 0.7.
+    #[must_use]
+    pub fn with_highlight(self, highlight: Option<Highlight>) -> Self {
+        match self {
+            Self::V07(info) => Self::V07(info.with_highlight(highlight)),
+            older => older,
         }
     }
 

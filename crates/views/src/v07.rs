@@ -4,6 +4,7 @@ use serde::Serialize;
 use stowage_model::{ContentInfo, File, FileId, Metadata, PublicUrls, Tags, Timestamp};
 use utoipa::ToSchema;
 
+use crate::highlight::Highlight;
 use crate::rest::{FileUrl, OriginalUrl, UNPROCESSED_TYPE};
 
 /// A file with its facts, its metadata and its tags.
@@ -51,6 +52,10 @@ pub struct FileInfo<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     appdata: Option<AppData>,
+    /// In which of its texts a search has found it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    highlight: Option<Highlight>,
 }
 
 /// What add-ons found out: nothing yet.
@@ -77,6 +82,7 @@ impl<'a> FileInfo<'a> {
             metadata: &file.metadata,
             tags: &file.tags,
             appdata: None,
+            highlight: None,
         }
     }
 
@@ -84,6 +90,12 @@ impl<'a> FileInfo<'a> {
     #[must_use]
     pub fn with_appdata(self) -> Self {
         Self { appdata: Some(AppData {}), ..self }
+    }
+
+    /// Shows as well where a search has found it.
+    #[must_use]
+    pub fn with_highlight(self, highlight: Option<Highlight>) -> Self {
+        Self { highlight, ..self }
     }
 
     /// Shows the file as the answer does that made it by copying: as if its content were not known yet.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 use stowage_model::search::{MAX_REACH, MAX_SORT_KEYS, MIN_QUERY_CHARS, Range, TagsFilter};
 use stowage_model::{RestRefusal, Search};
+use stowage_views::highlight::Highlight;
 use stowage_views::rest::Page;
 
 use super::call::{Answering, Call, Outcome};
@@ -47,7 +48,11 @@ async fn find(call: &Call<'_>) -> Outcome {
         total: found.total,
         totals: None,
         per_page: limit,
-        results: found.files.iter().map(|file| call.show(file, &urls)).collect(),
+        results: found
+            .files
+            .iter()
+            .map(|file| call.show(file, &urls).with_highlight(Highlight::new(file, &search)))
+            .collect(),
     })
 }
 
@@ -69,8 +74,12 @@ fn read(object: &Object) -> Result<Search, RestRefusal> {
             }
             "phrase" => {
                 for (field, text) in value.as_object().ok_or_else(refusal)? {
-                    let text = text.as_str().filter(|text| !text.is_empty()).ok_or_else(refusal)?;
-                    search.phrases.push((field.parse().map_err(|_| refusal())?, text.to_owned()));
+                    let text = text.as_str().ok_or_else(refusal)?.trim();
+                    let field = field.parse().map_err(|_| refusal())?;
+                    if text.chars().count() < MIN_QUERY_CHARS {
+                        return Err(RestRefusal::SearchPhraseTooShort);
+                    }
+                    search.phrases.push((field, text.to_owned()));
                 }
             }
             "exact" => {
@@ -93,9 +102,12 @@ fn read(object: &Object) -> Result<Search, RestRefusal> {
                 search.sort = keys.map(|key| key.parse()).collect::<Result<_, _>>().map_err(|_| refusal())?;
             }
             // What is looked for is looked for as it is written: there is nothing to set.
-            "fuzziness" => {}
+            "fuzziness" => drop(content::boolean(value).ok_or_else(refusal)?),
             _ => return Err(refusal()),
         }
+    }
+    if search.phrases.iter().any(|(phrase, _)| search.exact.iter().any(|(exact, _)| exact.is_about(*phrase))) {
+        return Err(RestRefusal::SearchFieldTwice);
     }
     Ok(search)
 }
@@ -149,18 +161,18 @@ mod tests {
     fn every_condition_is_read() {
         let search = of(&json!({
             "query": " summer ",
-            "phrase": { "original_filename": "x" },
+            "phrase": { "original_filename": " xyz1" },
             "exact": { "metadata[a]": ["1", "2"], "uuid": "x" },
             "datetime_uploaded": { "gte": "1970-01-01T00:00:00", "lt": "1970-01-01T00:00:01Z" },
             "size": { "gt": 5 },
             "is_image": true,
             "tags": { "any": [" Cat"], "none": [] },
             "sort": ["-size", "datetime_uploaded"],
-            "fuzziness": 1,
+            "fuzziness": true,
         }))
         .unwrap();
         assert_eq!(search.query.as_deref(), Some("summer"));
-        assert_eq!(search.phrases, [(TextField::Name, "x".to_owned())]);
+        assert_eq!(search.phrases, [(TextField::Name, "xyz1".to_owned())]);
         assert!(search.exact.contains(&(ExactField::Metadata("a".into()), vec!["1".into(), "2".into()])));
         assert_eq!((search.uploaded_at.from, search.uploaded_at.to), (0, 999_999));
         assert_eq!((search.size.from, search.size.to), (6, i64::MAX));
@@ -174,11 +186,16 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused_by_name() {
         assert_eq!(of(&json!({ "query": "abc " })), Err(RestRefusal::SearchQueryTooShort));
+        assert_eq!(of(&json!({ "phrase": { "metadata": "abc" } })), Err(RestRefusal::SearchPhraseTooShort));
+        for (phrase, exact) in [("original_filename", "original_filename"), ("metadata", "metadata[a]")] {
+            let twice = json!({ "phrase": { phrase: "abcd" }, "exact": { exact: ["1"] } });
+            assert_eq!(of(&twice), Err(RestRefusal::SearchFieldTwice), "{phrase}");
+        }
         for (name, value) in [
+            ("fuzziness", json!("much")),
             ("query", json!(["abcd"])),
             ("phrase", json!("x")),
             ("phrase", json!({ "size": "x" })),
-            ("phrase", json!({ "metadata": "" })),
             ("exact", json!({ "uuid": [] })),
             ("exact", json!({ "uuid": [1] })),
             ("exact", json!({ "metadata[é]": ["1"] })),

@@ -24,7 +24,7 @@ async fn every_condition_finds_its_files() {
     api.send("DELETE", &format!("/files/{gone}/storage/")).await;
     for (body, found) in [
         (json!({ "query": "summer" }), vec![&beach]),
-        (json!({ "phrase": { "metadata": "slo" } }), vec![&beach]),
+        (json!({ "phrase": { "metadata": "OSLO" } }), vec![&beach]),
         (json!({ "exact": { "metadata[place]": ["Rome", "Paris"] } }), vec![&empty]),
         (json!({ "exact": { "uuid": [notes, gone] } }), vec![&notes]),
         (
@@ -34,7 +34,7 @@ async fn every_condition_finds_its_files() {
         (json!({ "size": { "lte": 10 }, "sort": ["-size"] }), vec![&notes, &empty]),
         (json!({ "is_image": true }), vec![&beach]),
         (json!({ "tags": { "any": ["SEA", "sun"], "none": ["sea"] } }), vec![&notes]),
-        (json!({ "tags": { "all": ["sea", "sun"] }, "size": { "gt": 0 }, "fuzziness": 1 }), vec![&beach]),
+        (json!({ "tags": { "all": ["sea", "sun"] }, "size": { "gt": 0 }, "fuzziness": true }), vec![&beach]),
         (json!({ "query": "nothing like it" }), vec![]),
     ] {
         let (status, answer) = api.ask("POST", "/files/search/", &body).await;
@@ -42,6 +42,11 @@ async fn every_condition_finds_its_files() {
         assert_eq!(column(&answer["results"], "uuid"), found, "{body}");
         assert_eq!((&answer["total"], &answer["per_page"]), (&json!(found.len()), &json!(20)), "{body}");
     }
+    let body = json!({ "query": "summer", "phrase": { "metadata": "oslo" } });
+    let (_, answer) = api.ask("POST", "/files/search/", &body).await;
+    let highlight =
+        json!({ "original_filename": ["<em>Summer</em> beach.png"], "metadata": { "place": "<em>Oslo</em>" } });
+    assert_eq!(answer["results"][0]["highlight"], highlight);
     let (_, answer) = api.ask("POST", "/files/search/?include=appdata", &json!({ "is_image": false })).await;
     assert_eq!(answer["results"][0]["appdata"], json!({}));
 }

@@ -4,7 +4,7 @@ use stowage_model::RestRefusal;
 use stowage_model::search::{MAX_SORT_KEYS, MIN_QUERY_CHARS};
 use stowage_views::rest::{FileInfo, Page};
 use utoipa::openapi::KnownFormat;
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, SchemaType, Type};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type};
 
 use super::super::operation::{Body, Field, Kind, Said, object, optional, text};
 use super::Answer::Shown;
@@ -31,6 +31,8 @@ pub(super) const SAID: &[Said<Told>] = &[Said {
                 RestRefusal::ObjectExpected,
                 RestRefusal::SearchEmpty,
                 RestRefusal::SearchQueryTooShort,
+                RestRefusal::SearchPhraseTooShort,
+                RestRefusal::SearchFieldTwice,
                 RestRefusal::SearchInvalid("size".to_owned()),
                 RestRefusal::SearchReachExceeded,
             ]
@@ -41,19 +43,15 @@ pub(super) const SAID: &[Said<Told>] = &[Said {
 
 const SEARCH: &[Field] = &[
     optional("query", Kind::Other(query), "A text in the name, the detected type or a metadata value, or the id."),
-    optional("phrase", Kind::Other(phrase), "Texts that these have in them."),
+    optional("phrase", Kind::Other(phrase), "Texts that these have in them; none of them may be in `exact` too."),
     optional("exact", Kind::Other(exact), "Values of which these, or `metadata[key]`, have one, letter for letter."),
     optional("datetime_uploaded", Kind::Other(times), "When it was uploaded."),
     optional("size", Kind::Other(sizes), "How long it is, in bytes."),
     optional("is_image", Kind::Boolean, "Whether it is a picture."),
     optional("tags", Kind::Other(tag_lists), "Which tags it has."),
     optional("sort", Kind::Other(sort), "By what the result is sorted; `-` in front of it for descending."),
-    optional("fuzziness", Kind::Other(anything), "Without effect: texts are found as they are written."),
+    optional("fuzziness", Kind::Boolean, "Without effect: texts are found as they are written."),
 ];
-
-fn anything() -> Schema {
-    ObjectBuilder::new().schema_type(SchemaType::AnyValue).into()
-}
 
 fn query() -> Schema {
     text().min_length(Some(MIN_QUERY_CHARS)).into()
@@ -62,9 +60,9 @@ fn query() -> Schema {
 fn phrase() -> Schema {
     let about = "";
     object(&[
-        optional("original_filename", Kind::Text, about),
-        optional("metadata", Kind::Text, "Any value."),
-        optional("detected_mime_type", Kind::Text, about),
+        optional("original_filename", Kind::Other(query), about),
+        optional("metadata", Kind::Other(query), "Any value."),
+        optional("detected_mime_type", Kind::Other(query), about),
     ])
     .into()
 }
@@ -110,7 +108,7 @@ fn tag_lists() -> Schema {
 
 fn sort() -> Schema {
     let key = || {
-        let keys = ["datetime_uploaded", "size", "original_filename", "detected_mime_type"];
+        let keys = ["score", "datetime_uploaded", "size", "original_filename", "detected_mime_type"];
         text().enum_values(Some(keys.into_iter().flat_map(|key| [key.to_owned(), format!("-{key}")])))
     };
     let keys = ArrayBuilder::new().items(key()).min_items(Some(1)).max_items(Some(MAX_SORT_KEYS));
