@@ -8,6 +8,7 @@ mod detect;
 mod exif;
 mod formats;
 mod ifd;
+pub mod operations;
 mod source;
 mod svg_check;
 mod video;
