@@ -7,6 +7,7 @@ mod browser;
 mod deliveries;
 mod javascript;
 mod origin;
+mod pictures;
 mod python;
 mod rest_javascript;
 mod rest_python;

@@ -41,5 +41,10 @@ async fn the_web_component_uploads_and_asks_for_thumbnails() {
         let url = seen["thumbnails"][way].as_str().unwrap();
         let start = format!("{}/{}/-/stretch/off/-/scale_crop/", server.base, ended[name]["uuid"].as_str().unwrap());
         assert!(url.starts_with(&start) && url.ends_with("/center/"), "{url}");
+        let thumbnail = server.http.get(url).send().await.unwrap();
+        assert_eq!(
+            (thumbnail.status().as_u16(), &thumbnail.headers()["content-type"]),
+            (200, &"image/png".parse().unwrap())
+        );
     }
 }
