@@ -1,11 +1,13 @@
 # syntax=docker/dockerfile:1
 # Builds the executable, and an image with nothing but it and the certificates for S3.
 FROM rust:1.95-bookworm AS build
+# The assembler of the AVIF encoder, three times faster with it.
+RUN apt-get update && apt-get install -y --no-install-recommends nasm && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/source/target \
-    cargo build --release --locked -p stowage && cp target/release/stowage /stowage
+    cargo build --release --locked -p stowage --features asm && cp target/release/stowage /stowage
 RUN mkdir -p /empty/data
 
 FROM gcr.io/distroless/cc-debian12:nonroot

@@ -6,15 +6,17 @@ const FLOORS: &[(&str, u32)] = &[
     ("stowage-model", 0),
     ("stowage-store", 1),
     ("stowage-image", 1),
+    ("stowage-codecs", 1),
     ("stowage-views", 1),
     ("stowage-fetch", 1),
     ("stowage-intake", 2),
-    ("stowage-delivery", 2),
-    ("stowage-jobs", 4),
-    ("stowage-janitor", 4),
-    ("stowage-api", 5),
-    ("stowage", 7),
-    ("stowage-tests", 8),
+    ("stowage-render", 2),
+    ("stowage-delivery", 3),
+    ("stowage-jobs", 5),
+    ("stowage-janitor", 5),
+    ("stowage-api", 6),
+    ("stowage", 8),
+    ("stowage-tests", 9),
 ];
 
 #[test]

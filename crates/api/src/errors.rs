@@ -5,7 +5,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use stowage_intake::{CompleteError, IntakeError, PartError};
 use stowage_model::rest::Shape;
-use stowage_model::{Refusal, RestRefusal};
+use stowage_model::{DeliveryRefusal, Refusal, RestRefusal};
 use stowage_store::records::RecordsError;
 use tracing::error;
 use utoipa::ToSchema;
@@ -76,8 +76,8 @@ pub(crate) fn rest(refusal: &RestRefusal, media_type: &'static str) -> Response<
 }
 
 /// A refusal of delivery: a page (URL API reference, section "Errors").
-pub(crate) fn delivery(refusal: &Refusal) -> Response<Body> {
-    let status = status(refusal);
+pub(crate) fn delivery(refusal: &DeliveryRefusal) -> Response<Body> {
+    let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let title = format!("{}: {}", status.as_u16(), status.canonical_reason().unwrap_or_default());
     let text = escape(&refusal.to_string());
     let page = format!(
@@ -91,6 +91,9 @@ pub(crate) fn delivery(refusal: &Refusal) -> Response<Body> {
     let cache = if status == StatusCode::BAD_REQUEST { "public, max-age=3600" } else { "no-store" };
     set(&mut response, header::CACHE_CONTROL, cache);
     set(&mut response, header::CONTENT_SECURITY_POLICY, crate::cdn::HARMLESS);
+    if let DeliveryRefusal::Busy { retry_after } = refusal {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));
+    }
     response
 }
 
@@ -117,7 +120,8 @@ fn status(refusal: &Refusal) -> StatusCode {
     StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-fn escape(text: &str) -> String {
+/// A text as it may stand in a page.
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

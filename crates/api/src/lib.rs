@@ -34,6 +34,7 @@ use stowage_store::records::Records;
 
 pub use access::{Front, Peer};
 pub use auth::AuthOptions;
+pub use cdn::Fetches;
 pub use origin::{TrustedProxies, UrlOptions};
 pub use rest::{Pages, RestOptions};
 pub use throttle::{Options as ThrottleOptions, Throttle};
@@ -71,6 +72,8 @@ pub struct Shared {
     pub delivery: Delivery,
     /// What may be fetched.
     pub outbound: Outbound,
+    /// Remote files that are being fetched for delivery.
+    pub fetches: Fetches,
     /// Rate limits.
     pub throttle: Throttle,
     /// What signs the URLs of parts.

@@ -56,6 +56,13 @@ fn own_address(trusted: &TrustedProxies, request: &Parts) -> String {
     format!("{}://{}", scheme.unwrap_or("http"), host.as_deref().unwrap_or("localhost"))
 }
 
+/// The host that this request's sender asked, without a port; empty where that is unknown.
+pub(crate) fn public_host(state: &State, request: &Parts) -> String {
+    let address = own_address(&state.trusted_proxies, request);
+    let host = address.split_once("://").map_or("", |(_, host)| host);
+    host.split(':').next().unwrap_or_default().to_owned()
+}
+
 /// What a trusted proxy says about a request.
 fn forwarded(trusted: &TrustedProxies, request: &Parts) -> Forwarded {
     let peer = request.extensions.get::<Peer>();

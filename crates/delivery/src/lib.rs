@@ -1,81 +1,121 @@
-//! Getting bytes out: originals, straight from the blob store or, where they are small and wanted often, from memory.
-//! HTTP stays with the door: this room knows files and ranges, not requests.
+//! Getting bytes out: originals, straight from the blob store or, where they are small and wanted often, from memory; variants
+//! of pictures and what is known about them, computed once and kept on the local disk; archives of many files; videos of
+//! animated pictures. HTTP stays with the door: this room knows files and ranges, not requests.
 
-use std::ops::Range;
+mod admission;
+mod archive;
+mod crew;
+mod facts;
+mod flights;
+mod key;
+mod label;
+mod machine;
+mod originals;
+mod picture;
+mod shelf;
+mod source;
+mod tending;
+mod variant;
+mod variants;
+mod video;
+
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
 use serde::Deserialize;
-use stowage_model::{BlobKey, File};
-use stowage_store::blobs::{self, BlobError, BlobStream, Blobs};
+use stowage_model::FileId;
+use stowage_model::units::{bytes, duration};
+use stowage_store::blobs::Blobs;
 
-/// The largest blob that is kept in memory, in bytes: what the disk keeps in packs.
-const SMALL: u64 = blobs::SMALL as u64;
+pub use archive::{Archive, ArchiveError, ArchiveKind, Member};
+pub use originals::Original;
+pub use picture::{Look, VariantRequest};
+pub use stowage_render::Accept;
+pub use variant::{Body, Variant, VariantError, VariantStream};
+pub use video::VideoRequest;
 
 /// `[delivery]` of the configuration.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Options {
     /// Bytes of memory for small originals that are wanted often.
-    #[serde(deserialize_with = "stowage_model::units::bytes")]
+    #[serde(deserialize_with = "bytes")]
     pub memory_cache: u64,
     /// For how long browsers and proxies may keep what was delivered.
-    #[serde(deserialize_with = "stowage_model::units::duration")]
+    #[serde(deserialize_with = "duration")]
     pub max_age: Duration,
+    /// The folder of variants; empty means `variants` in the data folder.
+    pub variant_folder: PathBuf,
+    /// Bytes of disk for variants; 0 keeps none.
+    #[serde(deserialize_with = "bytes")]
+    pub variant_cache: u64,
+    /// Bytes of memory for small variants that are wanted often.
+    #[serde(deserialize_with = "bytes")]
+    pub variant_memory: u64,
+    /// How many pictures are computed at the same time; 0 means one for each processor.
+    pub render_threads: usize,
+    /// Bytes of memory for all pictures that are being computed; 0 means 60 % of what there is.
+    #[serde(deserialize_with = "bytes")]
+    pub render_memory: u64,
+    /// How many variants may wait or be computed; further ones are refused.
+    pub render_queue: usize,
+    /// How long a request waits for its variant.
+    #[serde(deserialize_with = "duration")]
+    pub render_timeout: Duration,
+    /// The most bytes of files in an archive.
+    #[serde(deserialize_with = "bytes")]
+    pub archive_size: u64,
+    /// The ffmpeg program that makes videos; empty switches them off.
+    pub ffmpeg: String,
+    /// How long making a video may take.
+    #[serde(deserialize_with = "duration")]
+    pub video_timeout: Duration,
 }
 
 /// Delivers. Cheap to clone.
 #[derive(Clone)]
 pub struct Delivery {
     blobs: Blobs,
-    small: Arc<Cache<BlobKey, Bytes, ByLength>>,
-}
-
-#[derive(Clone)]
-struct ByLength;
-
-impl Weighter<BlobKey, Bytes> for ByLength {
-    fn weight(&self, key: &BlobKey, bytes: &Bytes) -> u64 {
-        (key.0.len() + bytes.len() + 64) as u64
-    }
-}
-
-/// The bytes of an original.
-pub enum Original {
-    /// All of them, at hand.
-    Memory(Bytes),
-    /// A stream of the exact length that was asked for.
-    Stream(BlobStream),
+    originals: Arc<originals::Originals>,
+    variants: Arc<variants::Variants>,
+    archive_size: u64,
+    videos: Arc<video::Videos>,
 }
 
 impl Delivery {
-    /// A delivery from this blob store.
-    pub fn new(options: &Options, blobs: Blobs) -> Self {
-        let items = usize::try_from(options.memory_cache / 4096).unwrap_or(usize::MAX).max(16);
-        let small = Arc::new(Cache::with_weighter(items, options.memory_cache, ByLength));
-        Self { blobs, small }
+    /// A delivery from this blob store. Takes stock of the variants that are on disk already; `reserve` bytes of disk are
+    /// left free. Must be called inside the runtime.
+    pub async fn open(options: &Options, blobs: Blobs, data_dir: &Path, reserve: u64) -> io::Result<Self> {
+        let folder = if options.variant_folder.as_os_str().is_empty() {
+            data_dir.join("variants")
+        } else {
+            options.variant_folder.clone()
+        };
+        let variants = Box::pin(variants::Variants::open(options, folder.clone(), reserve)).await?;
+        Ok(Self {
+            blobs,
+            originals: Arc::new(originals::Originals::new(options.memory_cache)),
+            variants: Arc::new(variants),
+            archive_size: options.archive_size,
+            videos: Arc::new(video::Videos::new(options, folder)),
+        })
     }
 
-    /// Opens a range of an original; `range` lies within the file. A file whose blob is gone is not found.
-    pub async fn original(&self, file: &File, range: Range<u64>) -> Result<Original, BlobError> {
-        let Some(blob) = &file.blob else { return Err(BlobError::NotFound) };
-        if file.size > SMALL {
-            return Ok(Original::Stream(Box::pin(self.blobs.read(blob, range)).await?));
-        }
-        let bytes = if let Some(bytes) = self.small.get(blob) {
-            bytes
-        } else {
-            let bytes = Box::pin(self.blobs.read_small(blob, file.size)).await?;
-            self.small.insert(blob.clone(), bytes.clone());
-            bytes
-        };
-        let (start, end) = (usize::try_from(range.start), usize::try_from(range.end));
-        match (start, end) {
-            (Ok(start), Ok(end)) if start <= end && end <= bytes.len() => Ok(Original::Memory(bytes.slice(start..end))),
-            _ => Err(BlobError::NotFound),
-        }
+    /// Removes everything that was made of these files, because they are gone. What is being made of them is not kept.
+    /// Returns at once; the disk is tidied in the background.
+    pub fn forget(&self, files: &[FileId]) {
+        self.variants.forget(files);
+    }
+
+    /// The files of which something is kept on disk, in no particular order.
+    pub fn kept(&self) -> Vec<FileId> {
+        self.variants.kept()
+    }
+
+    /// Writes down which variants were used lately, so that a restart does not forget it. Waits for the disk.
+    pub async fn note_uses(&self) {
+        self.variants.note_uses().await;
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod content;
+pub mod delivery;
 pub mod disposition;
 pub mod event;
 pub mod file;
@@ -26,6 +27,7 @@ pub mod webhook;
 
 pub use clock::{Clock, Timestamp};
 pub use content::{ContentInfo, GeoLocation, ImageInfo, MimeInfo};
+pub use delivery::{DeliveryRefusal, DeliverySecrets};
 pub use disposition::Disposition;
 pub use event::{Cause, Event, EventKind, Initiator};
 pub use file::{BlobKey, File, NewFile};

@@ -1,11 +1,12 @@
 //! Projects and their settings. A setting that is absent from a configuration or a record has the default given here.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{ProjectId, PublicKey, Timestamp};
+use crate::{DeliverySecrets, ProjectId, PublicKey, Timestamp};
 
 /// The largest file that a project takes unless its settings say otherwise: 5 TiB, the limit of S3.
 pub const MAX_FILE_SIZE: u64 = 5 << 40;
@@ -68,6 +69,24 @@ pub struct Settings {
     pub removed: bool,
     /// Whether search engines may index delivered files.
     pub allow_indexing: bool,
+    /// For how long browsers and proxies may keep what was delivered; absent means what the server's configuration says.
+    #[serde(with = "crate::units::maybe_duration")]
+    pub delivery_max_age: Option<Duration>,
+    /// Whether delivery addresses need a token.
+    pub signed_delivery: bool,
+    /// The secrets of these tokens.
+    pub delivery_secrets: DeliverySecrets,
+    /// Whether pictures whose format is chosen automatically may become AVIF.
+    pub avif: bool,
+    /// Whether pictures whose format is chosen automatically may become WebP.
+    pub webp: bool,
+    /// Whether pictures are encoded as well as they need where no quality is asked for, rather than all alike.
+    pub adaptive_quality: bool,
+    /// Whether anybody may write texts on delivered pictures.
+    pub text_overlays: bool,
+    /// Hosts whose files are delivered through this server; a name that begins with a dot, or with `*.`, stands for everything
+    /// below it, and an empty list switches this off.
+    pub proxy_hosts: Vec<String>,
     /// Who works on the project, for `/project/` of the REST API to tell.
     pub collaborators: Vec<Collaborator>,
 }
@@ -102,6 +121,14 @@ impl Default for Settings {
             account_state: AccountState::Active,
             removed: false,
             allow_indexing: false,
+            delivery_max_age: None,
+            signed_delivery: false,
+            delivery_secrets: DeliverySecrets::default(),
+            avif: true,
+            webp: true,
+            adaptive_quality: false,
+            text_overlays: false,
+            proxy_hosts: Vec::new(),
             collaborators: Vec::new(),
         }
     }
@@ -112,6 +139,19 @@ impl Settings {
     pub fn allows_type(&self, mime: &str) -> bool {
         let any = |patterns: &[String]| patterns.iter().any(|pattern| type_matches(pattern, mime));
         (self.allowed_types.is_empty() || any(&self.allowed_types)) && !any(&self.blocked_types)
+    }
+
+    /// Whether files of this host are delivered through this server.
+    pub fn proxies(&self, host: &str) -> bool {
+        let host = host.trim_end_matches('.');
+        self.proxy_hosts.iter().any(|allowed| match allowed.strip_prefix("*.").or_else(|| allowed.strip_prefix('.')) {
+            Some(zone) => {
+                let label = host.len().checked_sub(zone.len() + 1).filter(|label| *label > 0);
+                let (above, below) = label.and_then(|label| host.split_at_checked(label)).unwrap_or_default();
+                !above.is_empty() && below.strip_prefix('.').is_some_and(|below| below.eq_ignore_ascii_case(zone))
+            }
+            None => allowed.eq_ignore_ascii_case(host),
+        })
     }
 
     /// Whether a file that was uploaded with `flag` is stored.
@@ -206,5 +246,30 @@ mod tests {
         assert!(settings.allows_type("image/png") && settings.allows_type("application/PDF"));
         assert!(!settings.allows_type("image/svg+xml") && !settings.allows_type("text/plain"));
         assert!(Settings::default().allows_type("application/octet-stream"));
+    }
+
+    #[test]
+    fn hosts_of_remote_files() {
+        let settings = Settings {
+            proxy_hosts: vec!["a.example".into(), "*.b.example".into(), ".c".into()],
+            ..Settings::default()
+        };
+        for good in ["a.example", "A.Example.", "x.b.example", "y.x.B.example", "x.c"] {
+            assert!(settings.proxies(good), "{good}");
+        }
+        for bad in ["", ".", "x.a.example", "b.example", "xb.example", "a.example.evil", "c", ".c", "é.example"] {
+            assert!(!settings.proxies(bad), "{bad}");
+        }
+        assert!(!Settings::default().proxies("a.example"));
+    }
+
+    #[test]
+    fn the_lifetime_is_written_as_it_is_read() {
+        let settings: Settings = serde_json::from_str(r#"{"delivery_max_age": "90 days"}"#).unwrap();
+        assert_eq!(settings.delivery_max_age, Some(Duration::from_secs(90 * 86400)));
+        let written = serde_json::to_string(&settings).unwrap();
+        assert!(written.contains(r#""delivery_max_age":"7776000s""#), "{written}");
+        assert_eq!(serde_json::from_str::<Settings>(&written).unwrap(), settings);
+        assert_eq!(serde_json::from_str::<Settings>(r#"{"delivery_max_age": ""}"#).unwrap(), Settings::default());
     }
 }

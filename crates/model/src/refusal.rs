@@ -291,19 +291,6 @@ pub enum Refusal {
     /// What was fetched may not be uploaded; carries the text of the refusal.
     #[error("File validation error: {0}")]
     DownloadFileValidationFailed(String),
-
-    /// Delivery: no such file, or it was removed.
-    #[error("File not found.")]
-    DeliveryFileNotFound,
-    /// Delivery: the path is no delivery URL, or asks for something that does not exist.
-    #[error("Operations parsing: {0}")]
-    DeliveryOperationInvalid(String),
-    /// Delivery: an operation was asked of a file that is not an image.
-    #[error("Not supported for files that are not images.")]
-    DeliveryNotAnImage,
-    /// Delivery: the bytes could not be read.
-    #[error("The file can not be delivered at the moment.")]
-    DeliveryFailed,
 }
 
 impl Refusal {
@@ -357,7 +344,7 @@ impl Refusal {
             Self::UploadViews(_) => (400, "UploadViewsError"),
             Self::FileIdInvalid => (400, "FileIdInvalidError"),
             Self::FileIdRequired => (400, "FileIdRequiredError"),
-            Self::FileNotFound | Self::DeliveryFileNotFound => (404, "FileNotFoundError"),
+            Self::FileNotFound => (404, "FileNotFoundError"),
             Self::FilesRequired => (400, "FilesRequiredError"),
             Self::UploadcareFileIdDuplicated => (400, "UploadcareFileIdDuplicatedError"),
             Self::UploadcareFileIdInvalid => (400, "UploadcareFileIdInvalidError"),
@@ -408,9 +395,6 @@ impl Refusal {
             Self::DownloadFileTaskFailed => (500, "DownloadFileTaskFailedError"),
             Self::DownloadFileTimeLimitExceeded(_) => (500, "DownloadFileTimeLimitExceededError"),
             Self::DownloadFileValidationFailed(_) => (500, "DownloadFileValidationFailedError"),
-            Self::DeliveryOperationInvalid(_) => (400, "OperationInvalidError"),
-            Self::DeliveryNotAnImage => (400, "NotAnImageError"),
-            Self::DeliveryFailed => (500, "DeliveryFailedError"),
         }
     }
 

@@ -99,9 +99,9 @@ pub enum RestRefusal {
     /// The file is larger than any that is copied.
     #[error("Copying of large files is not supported at the moment.")]
     CopyTooLarge,
-    /// What was asked for is not available here.
-    #[error("Not allowed on your current plan.")]
-    PlanForbids,
+    /// What the operations ask for cannot be made of the file; carries the sentence.
+    #[error("{0}")]
+    CannotProcess(String),
 
     /// The target of a webhook is not said.
     #[error("`target_url` is missing.")]

@@ -58,6 +58,26 @@ pub fn durations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Durat
     Ok(all.into_iter().map(|one| one.0).collect())
 }
 
+/// A duration that may be absent: an empty text, and written as a text of seconds.
+pub mod maybe_duration {
+    use std::time::Duration;
+
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    /// Reads a text such as `90s`, or an empty one.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty());
+        let wrong = |_| D::Error::custom("expected a duration such as `90s` or `24h`, or an empty text");
+        text.map(|text| humantime::parse_duration(&text)).transpose().map_err(wrong)
+    }
+
+    /// Writes what [`deserialize`] reads.
+    pub fn serialize<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        duration.map_or_else(String::new, |duration| format!("{}s", duration.as_secs())).serialize(serializer)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -155,7 +155,14 @@ pub async fn start(config: Config, role: Role, clock: Clock, ids: Ids) -> anyhow
     };
     let postman = Postman::new(tools.clone(), config.webhooks.clone(), config.jobs.poll);
     let runner = Runner::new(tools, config.jobs.clone());
-    let working = if role == Role::Serve {
+    let delivery = match &listener {
+        Some(_) => {
+            let opened = Delivery::open(&config.delivery, blobs.clone(), &config.data_dir, config.blobs.reserve).await;
+            Some(opened.context("cannot open the folder of variants (`delivery.variant_folder`)")?)
+        }
+        None => None,
+    };
+    let mut working = if role == Role::Serve {
         Vec::new()
     } else {
         let drain = config.server.drain_timeout;
@@ -167,13 +174,17 @@ pub async fn start(config: Config, role: Role, clock: Clock, ids: Ids) -> anyhow
     };
     // Never from the seed of a test: whoever knows the seed could sign.
     let secret = records.secret("part_urls", &Ids::random().hex(64)).await?;
-    let serving = listener.map(|listener| {
+    if let Some(delivery) = &delivery {
+        working.push(tokio::spawn(delivery.clone().tend(records.clone(), stop.clone())));
+    }
+    let serving = listener.zip(delivery).map(|(listener, delivery)| {
         let state = State::new(Shared {
             intake,
-            delivery: Delivery::new(&config.delivery, blobs.clone()),
+            delivery,
             records: records.clone(),
             blobs,
             outbound,
+            fetches: stowage_api::Fetches::default(),
             throttle: Throttle::new(&config.throttle),
             part_urls: PartUrls::new(secret),
             clock,

@@ -45,5 +45,16 @@ pub(crate) fn metrics(listen: &str) -> anyhow::Result<()> {
     );
     metrics::describe_gauge!("stowage_connections", "Connections open on the main listener.");
     metrics::describe_counter!("stowage_janitor_deleted_total", "What the janitor deleted, by kind.");
+    metrics::describe_counter!(
+        "stowage_variants_total",
+        "Variants asked for, by where they came from: memory, disk, made; or that they were refused, or nobody was free."
+    );
+    metrics::describe_histogram!(
+        "stowage_variant_seconds",
+        metrics::Unit::Seconds,
+        "Time from the beginning of a variant to its end, waiting included."
+    );
+    metrics::describe_gauge!("stowage_variants_waiting", "Variants that wait or are being made.");
+    metrics::describe_gauge!("stowage_variant_disk_bytes", metrics::Unit::Bytes, "Disk that variants occupy.");
     Ok(())
 }

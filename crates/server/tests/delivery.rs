@@ -1,5 +1,16 @@
-//! The delivery door: originals, ranges, conditions, and what is hostile.
+//! The delivery door: originals, ranges, conditions, what is hostile; what is made of pictures, groups, tokens, remote files.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "delivery/groups.rs"]
+mod groups;
+#[path = "delivery/paint.rs"]
+mod paint;
+#[path = "delivery/pictures.rs"]
+mod pictures;
+#[path = "delivery/remote.rs"]
+mod remote;
+#[path = "delivery/signed.rs"]
+mod signed;
 mod support;
 
 use reqwest::Method;

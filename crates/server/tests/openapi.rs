@@ -47,6 +47,9 @@ impl Checked {
 
 /// What the document allows and no answer can have, yet or any more.
 const NEVER: &[&str] = &[
+    // They need a program that is not everywhere.
+    "GET /{uuid}/gif2video/ 200 */*",
+    "GET /{uuid}/gif2video/ 206 */*",
     // Nothing is converted or recognised, and there are no add-ons.
     "EventFileOld rekognition_info: Something",
     "EventFileOld variations: Something",
@@ -82,6 +85,8 @@ async fn every_answer_is_as_documented() {
     Box::pin(rest::groups(&checked, &files)).await;
     Box::pin(rest::refusals(&checked)).await;
     Box::pin(delivery::originals(&checked)).await;
+    Box::pin(delivery::pictures(&checked)).await;
+    Box::pin(delivery::groups(&checked)).await;
     Box::pin(delivery::pages(&checked)).await;
     Box::pin(rest::events(&checked)).await;
     let mut unseen = checked.document.unseen();

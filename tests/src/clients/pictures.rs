@@ -71,8 +71,9 @@ async fn the_components_show_and_edit_pictures() {
     assert!(answers.len() > 20, "{answers:?}");
     for answer in answers {
         let url = answer["url"].as_str().unwrap();
-        let kind = if url.ends_with("/-/json/") { "application/json" } else { "image/avif" };
-        assert_eq!((&answer["status"], &answer["type"]), (&json!(200), &kind.into()), "{url}");
+        // A script that fetches, as this test's own does, names no format.
+        let kinds = if url.ends_with("/-/json/") { &["application/json"][..] } else { &["image/avif", "image/png"] };
+        assert!(answer["status"] == 200 && kinds.contains(&answer["type"].as_str().unwrap()), "{answer}");
     }
 }
 

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use axum::body::Body;
-use http::{HeaderValue, Response, header};
+use http::header::{HeaderName, HeaderValue};
+use http::{Response, header};
 
 use stowage_model::media_type;
 
@@ -14,6 +15,16 @@ pub(super) const METHODS: &str = "HEAD, GET, OPTIONS";
 
 /// The policy under which foreign documents are shown: an origin of their own, no scripts.
 pub(crate) const HARMLESS: &str = "sandbox; default-src 'unsafe-inline' data:; script-src 'none'";
+
+/// Tells search engines what to leave alone.
+pub(super) const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
+
+/// Sets a header to a text that was made; what cannot stand in a header is left out.
+pub(super) fn set_text(response: &mut Response<Body>, name: HeaderName, text: String) {
+    if let Ok(value) = HeaderValue::try_from(text) {
+        response.headers_mut().insert(name, value);
+    }
+}
 
 /// Any page may read what this door delivers, refusals included.
 pub(super) fn set_cors(response: &mut Response<Body>) {

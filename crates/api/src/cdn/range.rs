@@ -18,11 +18,12 @@ pub(super) enum Wanted {
 
 /// Reads `Range`. Several ranges in one request are answered with the whole, as are units and forms that are not known: the RFC
 /// leaves that to the server, and players and download managers ask for one range.
-pub(super) fn wanted(headers: &HeaderMap, size: u64, etag: &str, modified: SystemTime) -> Wanted {
+pub(super) fn wanted(headers: &HeaderMap, size: u64, etag: &str, modified: Option<SystemTime>) -> Wanted {
     let Some(range) = headers.get(header::RANGE).and_then(|value| value.to_str().ok()) else { return Wanted::All };
     if let Some(condition) = headers.get(header::IF_RANGE) {
         let condition = condition.to_str().unwrap_or_default();
-        let same = condition == etag || httpdate::parse_http_date(condition).is_ok_and(|date| date == whole(modified));
+        let date = || httpdate::parse_http_date(condition).ok();
+        let same = condition == etag || modified.is_some_and(|modified| date() == Some(whole(modified)));
         if !same {
             return Wanted::All;
         }
@@ -47,8 +48,9 @@ pub(super) fn wanted(headers: &HeaderMap, size: u64, etag: &str, modified: Syste
     if range.start < range.end { Wanted::Part(range) } else { Wanted::Nothing }
 }
 
-/// Whether the client has this version already. `If-None-Match` decides where it is present.
-pub(super) fn is_unchanged(headers: &HeaderMap, etag: &str, modified: SystemTime) -> bool {
+/// Whether the client has this version already. `If-None-Match` decides where it is present. Without a date of its own, no date
+/// says anything.
+pub(super) fn is_unchanged(headers: &HeaderMap, etag: &str, modified: Option<SystemTime>) -> bool {
     let mut tags = headers.get_all(header::IF_NONE_MATCH).iter().peekable();
     if tags.peek().is_some() {
         let matches = |tag: &str| tag == "*" || tag.trim_start_matches("W/") == etag;
@@ -58,7 +60,8 @@ pub(super) fn is_unchanged(headers: &HeaderMap, etag: &str, modified: SystemTime
             .any(|tag| matches(tag.trim()));
     }
     let since = headers.get(header::IF_MODIFIED_SINCE).and_then(|value| value.to_str().ok());
-    since.and_then(|text| httpdate::parse_http_date(text).ok()).is_some_and(|since| whole(modified) <= since)
+    let since = since.and_then(|text| httpdate::parse_http_date(text).ok());
+    since.zip(modified).is_some_and(|(since, modified)| whole(modified) <= since)
 }
 
 /// HTTP dates have no fractions of a second.
@@ -83,7 +86,7 @@ mod tests {
     }
 
     fn range(value: &str) -> Wanted {
-        wanted(&headers(&[(header::RANGE, value)]), 100, ETAG, modified())
+        wanted(&headers(&[(header::RANGE, value)]), 100, ETAG, Some(modified()))
     }
 
     #[test]
@@ -99,14 +102,19 @@ mod tests {
         for odd in ["bytes=9-0", "bytes=0-1,3-4", "lines=0-9", "bytes=a-b", "bytes=-", "bytes", "bytes=+1-2"] {
             assert_eq!(range(odd), Wanted::All, "{odd}");
         }
-        assert_eq!(wanted(&HeaderMap::new(), 100, ETAG, modified()), Wanted::All);
-        assert_eq!(wanted(&headers(&[(header::RANGE, "bytes=0-")]), 0, ETAG, modified()), Wanted::Nothing);
+        assert_eq!(wanted(&HeaderMap::new(), 100, ETAG, Some(modified())), Wanted::All);
+        assert_eq!(wanted(&headers(&[(header::RANGE, "bytes=0-")]), 0, ETAG, Some(modified())), Wanted::Nothing);
     }
 
     #[test]
     fn if_range_needs_the_same_version() {
         let with = |condition: &str| {
-            wanted(&headers(&[(header::RANGE, "bytes=0-0"), (header::IF_RANGE, condition)]), 100, ETAG, modified())
+            wanted(
+                &headers(&[(header::RANGE, "bytes=0-0"), (header::IF_RANGE, condition)]),
+                100,
+                ETAG,
+                Some(modified()),
+            )
         };
         assert_eq!(with(ETAG), Wanted::Part(0..1));
         assert_eq!(with("Sun, 06 Nov 1994 08:49:37 GMT"), Wanted::Part(0..1));
@@ -117,7 +125,7 @@ mod tests {
 
     #[test]
     fn conditions() {
-        let unchanged = |name, value| is_unchanged(&headers(&[(name, value)]), ETAG, modified());
+        let unchanged = |name, value| is_unchanged(&headers(&[(name, value)]), ETAG, Some(modified()));
         for same in [ETAG, "W/\"abc\"", "\"x\", \"abc\"", "*"] {
             assert!(unchanged(header::IF_NONE_MATCH, same), "{same}");
         }
@@ -127,6 +135,8 @@ mod tests {
         assert!(!unchanged(header::IF_MODIFIED_SINCE, "rubbish"));
         let both =
             headers(&[(header::IF_NONE_MATCH, "\"x\""), (header::IF_MODIFIED_SINCE, "Sun, 06 Nov 2094 08:49:37 GMT")]);
-        assert!(!is_unchanged(&both, ETAG, modified()), "the date is not looked at beside a tag");
+        assert!(!is_unchanged(&both, ETAG, Some(modified())), "the date is not looked at beside a tag");
+        let since = headers(&[(header::IF_MODIFIED_SINCE, "Sun, 06 Nov 2044 08:49:37 GMT")]);
+        assert!(is_unchanged(&since, ETAG, Some(modified())) && !is_unchanged(&since, ETAG, None));
     }
 }

@@ -1,54 +1,70 @@
-//! Serving an original.
+//! Serving an original, and what every answer with a content has: validators, conditions, ranges.
+
+use std::ops::Range;
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use http::request::Parts;
-use http::{HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, Method, Response, StatusCode, header};
 use stowage_delivery::Original;
-use stowage_model::{File, Refusal, media_type};
+use stowage_model::{DeliveryRefusal, File, media_type};
 use stowage_store::blobs::BlobError;
-use tracing::error;
 
-use super::headers::{HARMLESS, Treatment, disposition};
+use super::headers::{HARMLESS, Treatment, disposition, set_text};
 use super::range::{Wanted, is_unchanged, wanted};
-use super::route::Path;
-use crate::access::request_id;
-use crate::{State, errors};
+use super::route::Outcome;
+use super::visit::{Host, Visit, failed};
+use crate::errors;
 
 /// The type of bytes of which nothing is known.
 const UNKNOWN: &str = "application/octet-stream";
 
-pub(super) async fn serve(state: &State, request: &Parts, path: Path) -> Response<Body> {
-    original(state, request, path).await.unwrap_or_else(|refusal| errors::delivery(&refusal))
+/// What tells a content from other contents of the same address.
+pub(super) struct Version<'a> {
+    /// 32 hexadecimal digits.
+    pub(super) etag: &'a str,
+    /// When it came to be, where that says anything.
+    pub(super) modified: Option<SystemTime>,
+    /// Its length in bytes.
+    pub(super) len: u64,
 }
 
-async fn original(state: &State, request: &Parts, path: Path) -> Result<Response<Body>, Refusal> {
-    let found = state.records.hot_file(path.file).await.map_err(|failure| failed(&failure))?;
-    let file = found.filter(|file| file.removed_at.is_none() && file.blob.is_some());
-    let file = file.ok_or(Refusal::DeliveryFileNotFound)?;
-    if let Some(operation) = path.operation {
-        return Err(if file.is_image {
-            Refusal::DeliveryOperationInvalid(format!("`{operation}` is not supported"))
-        } else {
-            Refusal::DeliveryNotAnImage
-        });
-    }
+/// How far an answer is.
+pub(super) enum Begun {
+    /// It has everything but the bytes of this range.
+    Response(Response<Body>, Range<u64>),
+    /// It needs no bytes.
+    Over(Response<Body>),
+}
+
+/// Begins the answer with a content: says what it is by `describe`, unless the client has it or wants what it does not have.
+pub(super) fn begin(
+    request: &Parts,
+    host: &Host,
+    most: Duration,
+    version: &Version<'_>,
+    describe: impl FnOnce(&mut Response<Body>),
+) -> Begun {
+    let Version { etag, modified, len } = version;
+    let etag = format!("\"{etag}\"");
     let mut response = Response::new(Body::empty());
     response.headers_mut().reserve(24);
-    let etag = format!("\"{}\"", file.etag);
-    let modified = file.uploaded_at.to_system_time();
-    set_validators(&mut response, state, &file, &etag).await?;
-    if is_unchanged(&request.headers, &etag, modified) {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        return Ok(response);
+    host.set_terms(&mut response, most);
+    set_text(&mut response, header::ETAG, etag.clone());
+    if let Some(modified) = modified {
+        set_text(&mut response, header::LAST_MODIFIED, httpdate::fmt_http_date(*modified));
     }
-    set_content(&mut response, &file, &path);
-    let asked =
-        if request.method == Method::GET { wanted(&request.headers, file.size, &etag, modified) } else { Wanted::All };
+    let headers: &HeaderMap = &request.headers;
+    if is_unchanged(headers, &etag, *modified) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return Begun::Over(response);
+    }
+    let asked = if request.method == Method::GET { wanted(headers, *len, &etag, *modified) } else { Wanted::All };
     let range = match asked {
-        Wanted::All => 0..file.size,
+        Wanted::All => 0..*len,
         Wanted::Part(range) => {
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-            let content = format!("bytes {}-{}/{}", range.start, range.end - 1, file.size);
+            let content = format!("bytes {}-{}/{len}", range.start, range.end - 1);
             set_text(&mut response, header::CONTENT_RANGE, content);
             range
         }
@@ -56,38 +72,43 @@ async fn original(state: &State, request: &Parts, path: Path) -> Result<Response
             // None of the headers above: they describe the file, and nobody shall keep this answer in its place.
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
-            set_text(&mut response, header::CONTENT_RANGE, format!("bytes */{}", file.size));
+            set_text(&mut response, header::CONTENT_RANGE, format!("bytes */{len}"));
             errors::set(&mut response, header::CACHE_CONTROL, "no-store");
-            return Ok(response);
+            return Begun::Over(response);
         }
     };
+    describe(&mut response);
+    errors::set(&mut response, header::ACCEPT_RANGES, "bytes");
     response.headers_mut().insert(header::CONTENT_LENGTH, (range.end - range.start).into());
-    if request.method == Method::GET {
-        *response.body_mut() = match state.delivery.original(&file, range).await {
-            Ok(Original::Memory(bytes)) => Body::from(bytes),
-            Ok(Original::Stream(stream)) => Body::from_stream(stream),
-            // The janitor may have taken it since the record was read.
-            Err(BlobError::NotFound) => return Err(Refusal::DeliveryFileNotFound),
-            Err(failure) => return Err(failed(&failure)),
-        };
-    }
+    if request.method == Method::GET { Begun::Response(response, range) } else { Begun::Over(response) }
+}
+
+/// Serves the bytes of a file as they are.
+pub(super) async fn original(
+    visit: Visit<'_>,
+    host: &Host,
+    file: &File,
+    inline: Option<bool>,
+    name: Option<&str>,
+) -> Outcome {
+    let modified = Some(file.uploaded_at.to_system_time());
+    let version = Version { etag: &file.etag, modified, len: file.size };
+    let describe = |response: &mut Response<Body>| set_content(response, file, inline, name);
+    let (mut response, range) = match begin(visit.request, host, Duration::MAX, &version, describe) {
+        Begun::Response(response, range) => (response, range),
+        Begun::Over(response) => return Ok(response),
+    };
+    *response.body_mut() = match visit.state.delivery.original(file, range).await {
+        Ok(Original::Memory(bytes)) => Body::from(bytes),
+        Ok(Original::Stream(stream)) => Body::from_stream(stream),
+        // The janitor may have taken it since the record was read.
+        Err(BlobError::NotFound) => return Err(DeliveryRefusal::NotFound),
+        Err(failure) => return Err(failed(&failure)),
+    };
     Ok(response)
 }
 
-async fn set_validators(response: &mut Response<Body>, state: &State, file: &File, etag: &str) -> Result<(), Refusal> {
-    let project = state.records.project(file.project).await.map_err(|failure| failed(&failure))?;
-    if !project.is_some_and(|project| project.settings.allow_indexing) {
-        response
-            .headers_mut()
-            .insert("x-robots-tag", HeaderValue::from_static("noindex, nofollow, nosnippet, noarchive"));
-    }
-    set_text(response, header::ETAG, etag.to_owned());
-    set_text(response, header::LAST_MODIFIED, httpdate::fmt_http_date(file.uploaded_at.to_system_time()));
-    set_text(response, header::CACHE_CONTROL, format!("public, max-age={}", state.max_age.as_secs()));
-    Ok(())
-}
-
-fn set_content(response: &mut Response<Body>, file: &File, path: &Path) {
+fn set_content(response: &mut Response<Body>, file: &File, inline: Option<bool>, name: Option<&str>) {
     // A browser may see another type than we do in what is not well formed.
     let shown = if media_type::is_well_formed(&file.mime_type) { &file.mime_type } else { UNKNOWN };
     let treatment = Treatment::of(shown);
@@ -95,22 +116,10 @@ fn set_content(response: &mut Response<Body>, file: &File, path: &Path) {
     if treatment.active {
         errors::set(response, header::CONTENT_SECURITY_POLICY, HARMLESS);
     }
-    let inline = path.inline.unwrap_or(treatment.inline);
-    let value = match &path.filename {
+    let inline = inline.unwrap_or(treatment.inline);
+    let value = match name {
         Some(name) => disposition(inline, name),
         None => disposition(inline, &file.name.sanitised()),
     };
     response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
-    errors::set(response, header::ACCEPT_RANGES, "bytes");
-}
-
-fn set_text(response: &mut Response<Body>, name: header::HeaderName, text: String) {
-    if let Ok(value) = HeaderValue::try_from(text) {
-        response.headers_mut().insert(name, value);
-    }
-}
-
-fn failed(failure: &dyn std::error::Error) -> Refusal {
-    error!(request = request_id(), error = %failure, "a file could not be delivered");
-    Refusal::DeliveryFailed
 }

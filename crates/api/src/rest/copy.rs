@@ -8,7 +8,7 @@ use stowage_model::{File, FileRef, Metadata, RestRefusal, RestVersion};
 use stowage_views::rest::{Copied, FileInfo, FileUrl};
 
 use super::call::{Answering, Call, Note, Outcome};
-use super::{Endpoint, content, on};
+use super::{Endpoint, baked, content, on};
 use crate::{access, errors, upload};
 
 pub(super) const ENDPOINTS: &[Endpoint] = &[
@@ -83,20 +83,22 @@ async fn copy(call: &Call<'_>, object: &Object) -> Outcome {
     let stored = flag(object, "store")?.unwrap_or(false);
     let laid_over = metadata(call, object)?;
     let file = original(call, &named).await?;
-    // Whoever wants a processed copy needs what processes.
-    if !named.operations.is_empty() {
-        return Err(RestRefusal::PlanForbids);
-    }
     if file.size > MOST {
         return Err(RestRefusal::CopyTooLarge);
     }
     let project = call.project()?;
     upload::has_room(call.state, project).await?;
     let (metadata, dropped) = merged(&file.metadata, &laid_over);
-    let (intake, project, cause) = (call.state.intake.clone(), project.clone(), call.cause());
+    let baked = baked::bake(call.state, project, &file, &named.operations).await?;
+    let (state, project, cause) = (call.state.clone(), project.clone(), call.cause());
     // A client that goes away meanwhile must not leave a blob that nobody knows.
-    let copying = async move { intake.copy(&project, &file, stored, metadata, cause).await };
-    let copy = access::finish(copying).await.ok_or(RestRefusal::Internal)?.map_err(errors::rest_of_intake)?;
+    let copying = async move {
+        if let Some(variant) = baked {
+            return baked::keep(&state, &project, &file, variant, stored, metadata, cause).await;
+        }
+        state.intake.copy(&project, &file, stored, metadata, cause).await.map_err(errors::rest_of_intake)
+    };
+    let copy = access::finish(copying).await.ok_or(RestRefusal::Internal)??;
     let urls = call.urls();
     let mut response = call.created(&Copied::new(FileInfo::new(call.version, &copy, &urls).copied_from(named.id)))?;
     if let Ok(location) = HeaderValue::from_str(&FileUrl { id: copy.id, urls: &urls }.to_string()) {

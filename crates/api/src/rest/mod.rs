@@ -2,6 +2,7 @@
 //! beside it.
 
 mod addons;
+mod baked;
 mod call;
 mod content;
 mod convert;

@@ -16,7 +16,7 @@ fn pictures() -> Vec<Vec<u8>> {
 }
 
 fn size() -> impl Strategy<Value = String> {
-    let one = || prop_oneof![(1..300_u32).prop_map(|n| n.to_string()), (0..200_u32).prop_map(|n| format!("{n}p"))];
+    let one = || prop_oneof![(1..300_u32).prop_map(|n| n.to_string()), (1..200_u32).prop_map(|n| format!("{n}p"))];
     (one(), one()).prop_map(|(width, height)| format!("{width}x{height}"))
 }
 

@@ -150,14 +150,23 @@ fn as_json(project: &Project) -> anyhow::Result<Value> {
         "created_at": project.created_at,
         "from_config": project.from_config,
         "secret_keys": project.secret_keys.len(),
-        "settings": serde_json::to_value(&project.settings)?,
+        "settings": shown(&project.settings)?,
     }))
+}
+
+/// Settings as they are listed: of secrets only how many there are.
+fn shown(settings: &Settings) -> anyhow::Result<Value> {
+    let mut object = serde_json::to_value(settings)?;
+    if let Some(secrets) = object.get_mut("delivery_secrets") {
+        *secrets = settings.delivery_secrets.iter().count().into();
+    }
+    Ok(object)
 }
 
 fn as_text(project: &Project) -> anyhow::Result<String> {
     let origin = if project.from_config { "declared in the configuration" } else { "in the records" };
     let mut text = format!("{}  {origin}, {} secret key(s)", project.public_key, project.secret_keys.len());
-    let (settings, defaults) = (serde_json::to_value(&project.settings)?, serde_json::to_value(Settings::default())?);
+    let (settings, defaults) = (shown(&project.settings)?, shown(&Settings::default())?);
     for (key, value) in settings.as_object().into_iter().flatten() {
         if defaults.get(key) != Some(value) {
             let _ = write!(text, "\n    {key} = {value}");
@@ -183,6 +192,15 @@ mod tests {
         assert!(!settings.autostore);
         assert_eq!((settings.max_file_size, settings.name.as_str()), (10 << 20, "7"));
         assert_eq!(settings.allowed_types, ["image/*", "text/plain"]);
+        let delivery =
+            ["signed_delivery=true", "delivery_secrets=00ff,AA", "delivery_max_age=1h", "proxy_hosts=a.example"];
+        let settings = changed(&delivery).unwrap();
+        assert_eq!(settings.delivery_max_age, Some(std::time::Duration::from_secs(3600)));
+        assert!(settings.proxies("a.example"));
+        let listed = shown(&settings).unwrap().to_string();
+        assert!(listed.contains(r#""delivery_secrets":2"#) && !listed.contains("00ff"), "{listed}");
+        assert!(changed(&["delivery_secrets=xy"]).unwrap_err().contains("hexadecimal"));
+        assert!(changed(&["delivery_max_age=soon"]).unwrap_err().contains("such as `90s`"));
         assert!(changed(&["autostor=1"]).unwrap_err().contains("there are account_state, "));
         assert!(changed(&["autostore=maybe"]).unwrap_err().contains("true or false"));
         assert!(changed(&["account_state=sad"]).unwrap_err().contains("blocked"));

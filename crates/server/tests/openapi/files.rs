@@ -71,7 +71,7 @@ pub(crate) async fn add(server: &Server) -> Vec<String> {
         is_image: image.is_some(),
         content: ContentInfo { mime: MimeInfo::new(mime), image, video },
         stored: true,
-        metadata: Metadata::from_pairs([("pet", &b"cat"[..])]).unwrap(),
+        metadata: Metadata::from_pairs([("pet", &b"tabby"[..])]).unwrap(),
         tags: Tags::from_list("red").unwrap(),
         source: None,
     };

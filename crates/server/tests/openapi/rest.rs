@@ -132,14 +132,20 @@ pub(crate) async fn files(checked: &Checked, files: &[String]) {
     let everything = json!({
         "query": "thing",
         "phrase": { "original_filename": "thing" },
-        "exact": { "original_filename": "thing", "metadata[pet]": ["cat"] },
+        "exact": { "detected_mime_type": ["image/jpeg", "image/png"], "uuid": files },
         "datetime_uploaded": { "gte": "2024-01-01T00:00:00Z", "lt": "2030-01-01T00:00:00Z" },
         "size": { "gt": 0, "lte": 1000 },
         "is_image": true,
         "tags": { "any": ["red"], "all": [], "none": ["blue"] },
         "sort": ["-size", "datetime_uploaded"],
-        "fuzziness": 1,
+        "fuzziness": true,
     });
+    // What only other texts show of where something was found.
+    for body in
+        [json!({ "query": "image" }), json!({ "query": "tabby" }), json!({ "exact": { "metadata[pet]": ["tabby"] } })]
+    {
+        assert_eq!(checked.send("0.7", "POST", search, search, &body).await.0, 200);
+    }
     let documented = &checked.document.operation("POST", search).unwrap()["requestBody"]["content"]["application/json"];
     let documented = documented["schema"]["properties"].as_object().unwrap();
     let sent = everything.as_object().unwrap();

@@ -9,11 +9,12 @@ use crate::support::Server;
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 /// A path with something in the place of what is named in it.
-fn filled(path: &str, file: &str) -> String {
+fn filled(path: &str, file: &str, group: &str) -> String {
+    let path = &path.replace("{uuid}~{count}", group);
     let id = if path.starts_with("/groups/") { "00000000-0000-4000-8000-000000000000~1" } else { "1" };
     [("uuid", file), ("id", id), ("key", "k"), ("name", "remove_bg"), ("token", "1"), ("source", "facebook")]
         .into_iter()
-        .chain([("filename", "a.txt"), ("inline", "yes")])
+        .chain([("filename", "a.txt"), ("inline", "yes"), ("operations", "json"), ("index", "0"), ("kind", "zip")])
         .fold(path.to_owned(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value))
 }
 
@@ -46,9 +47,10 @@ async fn documented_methods_are_served_and_no_others() {
         let rest = item["servers"].is_array() && item.to_string().contains("vnd.uploadcare");
         for method in METHODS {
             let file = server.file("a.txt", b"a", "text/plain").await;
+            let group = server.group(&[&file]).await;
             let operation = document.operation(method, path);
             let accept = operation.map_or("application/vnd.uploadcare-v0.7+json", version);
-            let answer = ask(server, method, &filled(path, &file), accept).await;
+            let answer = ask(server, method, &filled(path, &file, &group), accept).await;
             let status = answer.status().as_u16();
             if operation.is_none() {
                 assert!(status == 405 || any, "{method} {path}: {status}, but is not documented");
@@ -65,11 +67,12 @@ async fn head_and_options_are_answered_as_the_document_says() {
     let checked = Checked::start().await;
     let Checked { server, document } = &checked;
     let file = server.file("a.txt", b"a", "text/plain").await;
+    let group = server.group(&[&file]).await;
     for path in document.value["paths"].as_object().unwrap().keys() {
         let accept = document.operation("GET", path).map_or("*/*", version);
-        let options = ask(server, "OPTIONS", &filled(path, &file), accept).await;
+        let options = ask(server, "OPTIONS", &filled(path, &file, &group), accept).await;
         assert!(options.status().is_success() || path.starts_with("/window"), "{path}: {}", options.status());
-        let head = ask(server, "HEAD", &filled(path, &file), accept).await;
+        let head = ask(server, "HEAD", &filled(path, &file, &group), accept).await;
         let has = document.operation("GET", path).is_some() && !["/from_url/", "/group/"].contains(&path.as_str());
         assert_eq!(head.status() != 405, has, "{path}: {}", head.status());
     }

@@ -49,6 +49,31 @@ async fn a_copy_is_a_file_of_its_own() {
 }
 
 #[tokio::test]
+async fn operations_are_baked_into_a_copy() {
+    let server = Server::start().await;
+    let answer = server.upload(&[("metadata[pet]", "cat")], &[("file", "grey.bmp.png", PNG, "image/png")]).await;
+    let source = support::json(answer).await["file"].as_str().unwrap().to_owned();
+    let api = Api::new(&server);
+    for (operations, mime, size) in [
+        ("-/resize/30x20/-/format/jpeg/", "image/jpeg", (30, 20)),
+        ("-/effect/flip/-/grayscale/", "image/png", (1, 1)),
+        ("-/inline/no/", "image/png", (1, 1)),
+    ] {
+        let body = json!({ "source": format!("{source}/{operations}"), "store": true });
+        let (status, copy) = api.ask("POST", "/files/local_copy/", &body).await;
+        assert_eq!((status, &copy["result"]["original_filename"]), (201, &json!("grey.bmp.png")), "{copy}");
+        let id = copy["result"]["uuid"].as_str().unwrap();
+        let made = api.get(&format!("/files/{id}/")).await;
+        assert_eq!((&made["mime_type"], &made["metadata"]), (&json!(mime), &json!({ "pet": "cat" })), "{operations}");
+        let image = &made["content_info"]["image"];
+        assert_eq!((&image["width"], &image["height"]), (&json!(size.0), &json!(size.1)), "{operations}");
+        let delivered = server.get(&format!("/{id}/")).send().await.unwrap();
+        assert_eq!(delivered.headers()["content-type"], mime);
+        assert_eq!(delivered.bytes().await.unwrap().len(), usize::try_from(made["size"].as_u64().unwrap()).unwrap());
+    }
+}
+
+#[tokio::test]
 async fn sources_and_flags_in_every_form() {
     let server = Server::start().await;
     let id = upload(&server, "one.txt", "1").await;
@@ -143,8 +168,14 @@ async fn every_refusal_of_copies() {
         body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         api.refuses("POST", "/files/local_copy/", &body, 400, text).await;
     }
-    let processed = json!({ "source": format!("{id}/-/resize/10x10/") });
-    api.refuses("POST", "/files/local_copy/", &processed, 400, "Not allowed on your current plan.").await;
+    for (operations, text) in [
+        ("resize/10x10", "Not supported for files that are not images."),
+        ("nope", "Bad `source` parameter. Use UUID or CDN URL."),
+        ("json", "Bad `source` parameter. Use UUID or CDN URL."),
+    ] {
+        let processed = json!({ "source": format!("{id}/-/{operations}/") });
+        api.refuses("POST", "/files/local_copy/", &processed, 400, text).await;
+    }
     for target in [json!("s3"), json!(""), json!(null), json!(5)] {
         let body = json!({ "source": format!("{id}/-/resize/10x10/"), "target": target, "pattern": "${x}" });
         api.refuses("POST", "/files/remote_copy/", &body, 400, "Project has no storage with provided name.").await;

@@ -88,6 +88,16 @@ impl Server {
         json(answer).await["file"].as_str().unwrap().to_owned()
     }
 
+    /// Makes a group of the demo project and answers its id.
+    pub async fn group(&self, files: &[&str]) -> String {
+        let fields: Vec<(String, &str)> =
+            files.iter().enumerate().map(|(index, file)| (format!("files[{index}]"), *file)).collect();
+        let mut all = vec![("pub_key", "demopublickey")];
+        all.extend(fields.iter().map(|(name, file)| (name.as_str(), *file)));
+        let answer = json(self.post("/group/", &all).await).await;
+        answer["id"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+
     pub async fn info(&self, id: &str) -> Value {
         json(self.get(&format!("/info/?pub_key=demopublickey&file_id={id}")).send().await.unwrap()).await
     }

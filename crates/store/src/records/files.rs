@@ -10,6 +10,7 @@ use serde::Deserialize;
 use sqlx::FromRow;
 use sqlx::types::Json;
 use stowage_model::{BlobKey, ContentInfo, File, FileId, FileName, Metadata, ProjectId, Tags, Timestamp};
+use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use super::engine::{Engine, json_of, read};
@@ -19,6 +20,9 @@ use super::{HOT_FOR, Records, RecordsError};
 /// rest of a record.
 const HOT_FILES: usize = 4096;
 const HOT_BYTES: u64 = 8 << 20;
+
+/// How many removals a listener may be behind before it misses some.
+const TOLD_REMOVALS: usize = 4096;
 
 /// How long another process's change of a file may go unseen by [`Records::polled_file`].
 pub const POLLED_FOR: Duration = Duration::from_secs(10);
@@ -38,11 +42,17 @@ pub(super) struct HotFiles {
     cache: Cache<FileId, (Instant, Arc<File>), ByLength>,
     /// Counts changes, so that a file that was read before a change is not remembered after it.
     changes: AtomicU64,
+    /// Tells which files this process has removed.
+    removals: broadcast::Sender<FileId>,
 }
 
 impl HotFiles {
     pub(super) fn new() -> Self {
-        Self { cache: Cache::with_weighter(HOT_FILES, HOT_BYTES, ByLength), changes: AtomicU64::new(0) }
+        Self {
+            cache: Cache::with_weighter(HOT_FILES, HOT_BYTES, ByLength),
+            changes: AtomicU64::new(0),
+            removals: broadcast::Sender::new(TOLD_REMOVALS),
+        }
     }
 
     /// To be called after files have come or gone.
@@ -54,6 +64,13 @@ impl HotFiles {
     pub(super) fn forget(&self, id: FileId) {
         self.changes.fetch_add(1, Ordering::SeqCst);
         self.cache.remove(&id);
+    }
+
+    /// The same after its removal.
+    pub(super) fn removed(&self, id: FileId) {
+        self.forget(id);
+        // Nobody may listen.
+        let _ = self.removals.send(id);
     }
 }
 
@@ -192,6 +209,12 @@ impl Records {
     /// What other processes do does not change it.
     pub fn file_changes(&self) -> u64 {
         self.inner.files.changes.load(Ordering::SeqCst)
+    }
+
+    /// The files that this process removes from now on. A listener that is slow misses some, and what other processes remove
+    /// is not told: [`Records::files`] knows.
+    pub fn removals(&self) -> broadcast::Receiver<FileId> {
+        self.inner.files.removals.subscribe()
     }
 
     /// A file, removed or not, for delivery: a change made by another process may go unseen for [`HOT_FOR`].

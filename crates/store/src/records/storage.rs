@@ -181,7 +181,7 @@ impl Changer {
         for change in changes {
             wanted.push(self.hooks.wanted(&self.engine, change.project).await?);
         }
-        let (answers, changed) = transaction!(&self.engine, tx => {
+        let (answers, work) = transaction!(&self.engine, tx => {
             let rows: Vec<FileRow> = sqlx::query_as(files_sql).bind(ids).fetch_all(&mut *tx).await?;
             let mut work = Work::new(rows.into_iter().map(File::from));
             let answers: Vec<Vec<File>> =
@@ -195,10 +195,14 @@ impl Changer {
             if !told.is_empty() {
                 self.hooks.arrived.notify_one();
             }
-            (answers, work.changed)
+            (answers, work)
         });
-        for id in changed {
-            self.files.forget(id);
+        for id in work.changed {
+            if work.files.get(&id).is_some_and(|file| file.removed_at.is_some()) {
+                self.files.removed(id);
+            } else {
+                self.files.forget(id);
+            }
         }
         Ok(answers)
     }

@@ -131,7 +131,7 @@ impl Records {
             ids
         });
         for id in &ids {
-            self.inner.files.forget(*id);
+            self.inner.files.removed(*id);
         }
         Ok(ids)
     }
@@ -175,7 +175,7 @@ impl Records {
             ids
         });
         for id in &ids {
-            self.inner.files.forget(*id);
+            self.inner.files.removed(*id);
         }
         Ok(ids)
     }

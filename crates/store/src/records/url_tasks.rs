@@ -133,6 +133,22 @@ impl Records {
         Ok(file.map(FileId))
     }
 
+    /// Remembers that this URL has become this file, in the place of an earlier one.
+    pub async fn remember_url(
+        &self,
+        project: ProjectId,
+        url: &str,
+        file: FileId,
+        now: Timestamp,
+    ) -> Result<(), RecordsError> {
+        const SQL: &str = "INSERT INTO url_history (project, digest, file, saved_at) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (project, digest) DO UPDATE SET file = excluded.file, saved_at = excluded.saved_at";
+        let digest = digest_of(url);
+        Ok(write!(self.engine(), pool => {
+            sqlx::query(SQL).bind(project.0).bind(&digest).bind(file.0).bind(now.0).execute(pool).await.map(drop)
+        })?)
+    }
+
     /// Deletes up to `limit` tasks that ended before `cutoff`; answers how many.
     pub async fn purge_url_tasks(&self, cutoff: Timestamp, limit: u32) -> Result<u64, RecordsError> {
         const SQL: &str = "DELETE FROM url_tasks WHERE token IN \

@@ -195,6 +195,14 @@ async fn the_history_finds_files_that_are_still_there(case: Case) {
     assert_eq!(records.purge_removed(later.plus(DAY), 10).await.unwrap(), 2);
     assert_eq!(case.count("url_history").await, 1, "what was purged is forgotten");
     assert_eq!(records.url_history(mine, "https://example.com/kept").await.unwrap(), Some(kept));
+
+    // Without a task: delivery fetches for itself.
+    let other = fetched(&records, mine, url, true).await;
+    for file in [kept, other] {
+        records.remember_url(mine, "https://example.com/delivered", file, later).await.unwrap();
+        assert_eq!(records.url_history(mine, "https://example.com/delivered").await.unwrap(), Some(file));
+        assert_eq!(records.url_history(theirs, "https://example.com/delivered").await.unwrap(), None);
+    }
 }
 
 async fn ended_tasks_are_purged(case: Case) {

@@ -81,7 +81,7 @@ fn not_copied() -> Vec<RestRefusal> {
         RestRefusal::SourceInvalid,
         RestRefusal::BooleanExpected("store"),
         RestRefusal::NotFound,
-        RestRefusal::PlanForbids,
+        RestRefusal::CannotProcess(String::new()),
         RestRefusal::CopyTooLarge,
         Refusal::AccountBlocked.into(),
         Refusal::AccountUnpaid.into(),
