@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use stowage_delivery::{Accept, Body, Variant, VariantRequest};
+use stowage_image::operations::Format;
 use stowage_intake::{Description, Incoming, IntakeError};
 use stowage_model::{Cause, DeliveryRefusal, File, Metadata, Project, RestRefusal, Tags};
 use stowage_store::blobs::BlobError;
@@ -17,13 +18,15 @@ pub(super) async fn bake(
     file: &File,
     operations: &str,
 ) -> Result<Option<Variant>, RestRefusal> {
-    let operations = cdn::read(&cdn::stored_pieces(operations), &project.settings).map_err(of_delivery)?;
+    let mut operations = cdn::read(&cdn::stored_pieces(operations), &project.settings).map_err(of_delivery)?;
     if operations.facts.is_some() {
         return Err(RestRefusal::SourceInvalid);
     }
     if !operations.processes() {
         return Ok(None);
     }
+    // A copy stays what it was: a photo does not become a PNG because it has few colours.
+    operations.settings.format.get_or_insert(Format::Preserve);
     let overlays = cdn::overlays(state, file, &operations).await.map_err(of_delivery)?;
     let request = VariantRequest {
         file: &Arc::new(file.clone()),

@@ -209,6 +209,8 @@ fn metadata(src: &mut Source, meta: Span, item: u32) -> Option<Exif> {
         cursor.number(src, 2)?;
         let base = cursor.number(src, base_size)?;
         let extents = cursor.number(src, 2)?;
+        // How much is left to skip in the second piece, where the first is nothing but the distance.
+        let mut left = None;
         for _ in 0..extents {
             cursor.number(src, index_size)?;
             let (offset, len) = (cursor.number(src, offset_size)?, cursor.number(src, length_size)?);
@@ -220,9 +222,20 @@ fn metadata(src: &mut Source, meta: Span, item: u32) -> Option<Exif> {
                 1 => child(src, meta, *b"idat")?.at,
                 _ => return None,
             };
-            // EXIF in pieces does not occur; the payload names the distance to its TIFF header first.
+            // The payload names the distance to its TIFF header first; some writers give that a piece of its own. Other pieces do
+            // not occur.
             let at = from.checked_add(base)?.checked_add(offset)?;
-            let skip = 4 + u64::from(src.be32(at)?);
+            let skip = match left {
+                Some(skip) => skip,
+                None => {
+                    let distance = u64::from(src.be32(at)?);
+                    if len == 4 {
+                        left = Some(distance);
+                        continue;
+                    }
+                    4 + distance
+                }
+            };
             return exif::read(src, at.checked_add(skip)?, len.checked_sub(skip)?);
         }
     }

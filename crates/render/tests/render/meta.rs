@@ -32,11 +32,6 @@ fn exif_is_kept_in_every_format_and_upright() {
         assert!(has(&bytes, b"TestCam"), "{format}");
         let facts = facts(&bytes);
         assert_eq!((facts.width, facts.height), (300, 400), "{format}");
-        if format == "avif" {
-            // Its encoder writes EXIF data in two pieces, which the probe does not put together.
-            assert!(has(&bytes, b"2020:06:07 10:38:16"));
-            continue;
-        }
         assert_eq!(facts.orientation, Some(1), "{format}");
         assert_eq!(facts.datetime_original.as_deref(), Some("2020-06-07T10:38:16"));
         let place = facts.geo_location.unwrap();
@@ -49,8 +44,12 @@ fn the_place_can_be_left_out() {
     for format in ["jpeg", "png", "webp", "avif"] {
         let bytes = see(&exif6(), &format!("-/preview/-/format/{format}/-/strip_meta/sensitive/")).rendered.bytes;
         assert!(has(&bytes, b"TestCam"), "{format}");
-        assert_eq!(facts(&bytes).geo_location, None, "{format}");
-        assert!(has(&bytes, b"2020:06:07 10:38:16"), "{format}");
+        let facts = facts(&bytes);
+        assert_eq!(
+            (facts.geo_location, facts.datetime_original.as_deref()),
+            (None, Some("2020-06-07T10:38:16")),
+            "{format}"
+        );
         // The numbers themselves are gone too.
         assert!(!has(&bytes, &[43, 0, 0, 0, 1, 0, 0, 0, 36, 0, 0, 0, 1, 0, 0, 0]), "{format}");
     }
