@@ -225,16 +225,15 @@ fn metadata(src: &mut Source, meta: Span, item: u32) -> Option<Exif> {
             // The payload names the distance to its TIFF header first; some writers give that a piece of its own. Other pieces do
             // not occur.
             let at = from.checked_add(base)?.checked_add(offset)?;
-            let skip = match left {
-                Some(skip) => skip,
-                None => {
-                    let distance = u64::from(src.be32(at)?);
-                    if len == 4 {
-                        left = Some(distance);
-                        continue;
-                    }
-                    4 + distance
+            let skip = if let Some(skip) = left {
+                skip
+            } else {
+                let distance = u64::from(src.be32(at)?);
+                if len == 4 {
+                    left = Some(distance);
+                    continue;
                 }
+                4 + distance
             };
             return exif::read(src, at.checked_add(skip)?, len.checked_sub(skip)?);
         }
