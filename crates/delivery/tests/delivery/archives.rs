@@ -108,7 +108,7 @@ async fn others_find_every_file_in_an_archive() {
         fs::create_dir(&out).unwrap();
         let (path, out_text) = (path.to_str().unwrap(), out.to_str().unwrap());
         match kind {
-            ArchiveKind::Zip => run("unzip", &["-q", path, "-d", out_text]),
+            ArchiveKind::Zip => run("python3", &["-m", "zipfile", "-e", path, out_text]),
             ArchiveKind::Tar => run("tar", &["-xf", path, "-C", out_text]),
         };
         assert_eq!(fs::read(out.join("big.bin")).unwrap(), content(7, sizes[7]));
