@@ -17,6 +17,7 @@ use source::{ReadSeek, Source};
 use std::io;
 use stowage_model::{ContentInfo, MimeInfo};
 
+pub use formats::svg::{svg_length, svg_view_box};
 pub use svg_check::{SvgFault, SvgLimits, check_svg, check_svg_within};
 
 /// How many of a file's first bytes [`probe_head`] is best given, and [`probe`] reads at once.

@@ -85,9 +85,9 @@ fn root_size(root: &BytesStart) -> Option<(u32, u32)> {
         let attribute = attribute.ok()?;
         let value = attribute.value.trim();
         match attribute.key.0 {
-            "width" => width = length(value),
-            "height" => height = length(value),
-            "viewBox" => view_box = view_box_size(value),
+            "width" => width = svg_length(value),
+            "height" => height = svg_length(value),
+            "viewBox" => view_box = svg_view_box(value).map(|[_, _, width, height]| (width, height)),
             "xmlns" if prefix.is_empty() => namespace = Some(value.to_owned()),
             key if !prefix.is_empty() && key.strip_prefix("xmlns:") == Some(prefix) => {
                 namespace = Some(value.to_owned());
@@ -116,8 +116,8 @@ fn pixels(side: f64) -> Option<u32> {
     (side > 0.0 && side <= f64::from(u32::MAX)).then(|| side.round().max(1.0) as u32)
 }
 
-/// A length in CSS pixels, 96 to the inch; nothing for percentages and for what is no length.
-fn length(value: &str) -> Option<f64> {
+/// A length of an SVG in CSS pixels, 96 to the inch; nothing for percentages and for what is no length.
+pub fn svg_length(value: &str) -> Option<f64> {
     const UNITS: [(&str, f64); 9] = [
         ("px", 1.0),
         ("pt", 96.0 / 72.0),
@@ -137,13 +137,14 @@ fn length(value: &str) -> Option<f64> {
     (number.is_finite() && number >= 0.0).then_some(number * scale)
 }
 
-fn view_box_size(value: &str) -> Option<(f64, f64)> {
+/// The part of the plane that an SVG shows: left, top, width and height; nothing where one is missing or the extent is none.
+pub fn svg_view_box(value: &str) -> Option<[f64; 4]> {
     let mut numbers = value
         .split(|c: char| c.is_ascii_whitespace() || c == ',')
         .filter(|part| !part.is_empty())
         .map(|part| part.parse::<f64>().ok().filter(|number| number.is_finite()));
-    let (_, _, width, height) = (numbers.next()??, numbers.next()??, numbers.next()??, numbers.next()??);
-    (width > 0.0 && height > 0.0).then_some((width, height))
+    let (x, y, width, height) = (numbers.next()??, numbers.next()??, numbers.next()??, numbers.next()??);
+    (width > 0.0 && height > 0.0).then_some([x, y, width, height])
 }
 
 #[cfg(test)]
@@ -163,11 +164,11 @@ mod tests {
             ("2em", 32.0),
             ("6pc", 96.0),
         ] {
-            let got = length(value).unwrap();
+            let got = svg_length(value).unwrap();
             assert!((got - pixels).abs() < 1e-6, "{value}: {got}");
         }
         for value in ["100%", "", "auto", "-5", "NaN", "inf", "&w;", "10 10"] {
-            assert_eq!(length(value), None, "{value}");
+            assert_eq!(svg_length(value), None, "{value}");
         }
     }
 }

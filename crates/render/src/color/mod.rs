@@ -63,6 +63,4 @@ fn extend(moves: &mut Vec<Move>, step: &Step, bitmap: &Bitmap) {
 }
 
 #[cfg(test)]
-mod speed;
-#[cfg(test)]
 mod tests;

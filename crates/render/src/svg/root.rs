@@ -5,6 +5,7 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use std::borrow::Cow;
 use std::ops::Range;
+use stowage_image::{svg_length, svg_view_box};
 
 /// What a picture without any size is given, as CSS gives it to a replaced element.
 const DEFAULT_SIZE: (f64, f64) = (300.0, 150.0);
@@ -84,8 +85,8 @@ impl Root {
             let found = attributes.iter().rfind(|attribute| text.get(attribute.name.clone()) == Some(name))?;
             text.get(found.value.clone()).map(str::trim)
         };
-        let view_box = value("viewBox").and_then(view_box);
-        let size = match (value("width").and_then(length), value("height").and_then(length), view_box) {
+        let view_box = value("viewBox").and_then(svg_view_box).map(|[x, y, width, height]| View { x, y, width, height });
+        let size = match (value("width").and_then(svg_length), value("height").and_then(svg_length), view_box) {
             (Some(width), Some(height), _) => (width, height),
             (Some(width), None, Some(view)) => (width, width * view.height / view.width),
             (None, Some(height), Some(view)) => (height * view.width / view.height, height),
@@ -208,36 +209,6 @@ fn attributes(text: &str, tag: &Range<usize>) -> Option<Vec<Attribute>> {
         at = value.end + 1;
         found.push(Attribute { name, value });
     }
-}
-
-/// A length in CSS pixels, 96 to the inch; nothing for percentages and for what is no length.
-fn length(value: &str) -> Option<f64> {
-    const UNITS: [(&str, f64); 9] = [
-        ("px", 1.0),
-        ("pt", 96.0 / 72.0),
-        ("pc", 16.0),
-        ("mm", 96.0 / 25.4),
-        ("cm", 96.0 / 2.54),
-        ("in", 96.0),
-        ("em", 16.0),
-        ("ex", 8.0),
-        ("Q", 96.0 / 101.6),
-    ];
-    let (number, scale) = UNITS
-        .iter()
-        .find_map(|(unit, scale)| Some((value.strip_suffix(unit)?.trim_end(), *scale)))
-        .unwrap_or((value, 1.0));
-    let number: f64 = number.parse().ok()?;
-    (number.is_finite() && number >= 0.0).then_some(number * scale)
-}
-
-fn view_box(value: &str) -> Option<View> {
-    let mut numbers = value
-        .split(|c: char| c.is_ascii_whitespace() || c == ',')
-        .filter(|part| !part.is_empty())
-        .map(|part| part.parse::<f64>().ok().filter(|number| number.is_finite()));
-    let (x, y, width, height) = (numbers.next()??, numbers.next()??, numbers.next()??, numbers.next()??);
-    (width > 0.0 && height > 0.0).then_some(View { x, y, width, height })
 }
 
 fn aspect(value: &str) -> Aspect {
