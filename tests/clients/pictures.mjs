@@ -1,50 +1,9 @@
 // Pictures where the official components show them: `uc-img`, the image editor, and what the editor makes.
-import { createServer } from 'node:http'
-import { readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
-import { chromium } from 'playwright-core'
+import { show } from './chromium.mjs'
 
-const { base, uuid, browser: executablePath } = JSON.parse(process.argv[2])
-const here = (path) => fileURLToPath(new URL(path, import.meta.url))
-const types = { css: 'text/css', js: 'text/javascript' }
-
-const pages = createServer(async ({ url }, answer) => {
-  const asset = url.match(/^\/uploader\/([\w.-]+\.(css|js))$/)
-  if (url === '/') {
-    answer.setHeader('Content-Type', 'text/html')
-    answer.end((await readFile(here('pictures.html'), 'utf8')).replaceAll('{base}', base).replaceAll('{uuid}', uuid))
-  } else if (asset) {
-    answer.setHeader('Content-Type', types[asset[2]])
-    answer.end(await readFile(here(`node_modules/@uploadcare/file-uploader/web/${asset[1]}`)))
-  } else {
-    answer.writeHead(204).end()
-  }
-})
-await new Promise((listening) => pages.listen(0, '127.0.0.1', listening))
-
-const browser = await chromium.launch({
-  executablePath,
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-    '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
-  ],
-})
-const page = await browser.newPage({ viewport: { width: 1200, height: 900 } })
-page.setDefaultTimeout(60_000)
-const requests = []
+const { base, uuid, browser } = JSON.parse(process.argv[2])
+const { page, go, wire, close } = await show('pictures.html', { base, uuid }, browser)
 const answers = []
-const foreign = new Set()
-page.on('request', (request) => {
-  requests.push(`${request.method()} ${request.url()}`)
-  const { protocol, hostname } = new URL(request.url())
-  if (protocol !== 'blob:' && protocol !== 'data:' && hostname !== '127.0.0.1') foreign.add(hostname)
-})
 page.on('response', (response) => {
   if (response.url().startsWith(`${base}/${uuid}`)) {
     answers.push({ url: response.url(), status: response.status(), type: response.headers()['content-type'] })
@@ -67,7 +26,7 @@ const look = (url) =>
   }, url)
 
 try {
-  await page.goto(`http://127.0.0.1:${pages.address().port}/`)
+  await go()
   // What `uc-img` shows in the end.
   const image = await page.waitForFunction(() => {
     const shown = [...document.querySelectorAll('uc-img img')].find(
@@ -83,6 +42,9 @@ try {
   await editor.getByRole('option', { name: 'Apply rotate operation' }).click()
   await editor.getByRole('option', { name: 'Apply mirror operation' }).click()
   await editor.getByRole('button', { name: 'Filters' }).click()
+  // Those in view are loaded; a click on Apply would call the others off.
+  const previews = () => answers.filter(({ url }) => url.includes('/-/filter/') && url.includes('/-/scale_crop/')).length
+  while (previews() < 10) await page.waitForEvent('response')
   await editor.getByRole('option', { name: /adaris/i }).click()
   await editor.getByRole('button', { name: 'Apply', exact: true }).filter({ visible: true }).first().click()
   const applied = await page.waitForFunction(() => window.applied)
@@ -93,10 +55,9 @@ try {
       image: { ...shown, ...(await look(shown.url)) },
       applied: { cdnUrl, cdnUrlModifiers, ...(await look(cdnUrl)) },
       answers,
-      wire: { requests, foreign: [...foreign] },
+      wire: wire(),
     }),
   )
 } finally {
-  await browser.close()
-  pages.close()
+  await close()
 }
