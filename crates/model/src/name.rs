@@ -36,21 +36,22 @@ impl FileName {
         &self.0
     }
 
-    /// The name in URLs and keys: `filename` of the Upload API. Root and extension part at the last dot and keep
-    /// `A-Z a-z 0-9 _` only; an empty root becomes `noroot`, an empty extension takes its dot with it.
+    /// The name in URLs and keys: `filename` of the Upload API. An empty extension takes its dot with it.
     pub fn sanitised(&self) -> String {
-        let (root, extension) = self.0.rsplit_once('.').unwrap_or((&self.0, ""));
-        let kept = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
-        let mut name: String = root.chars().filter(kept).collect();
-        if name.is_empty() {
-            name.push_str("noroot");
-        }
-        let extension: String = extension.chars().filter(kept).collect();
+        let (mut name, extension) = self.sanitised_parts();
         if !extension.is_empty() {
             name.push('.');
             name.push_str(&extension);
         }
         name
+    }
+
+    /// The same in two parts, which part at the last dot: both keep `A-Z a-z 0-9 _` only, an empty root becomes `noroot`.
+    pub fn sanitised_parts(&self) -> (String, String) {
+        let (root, extension) = self.0.rsplit_once('.').unwrap_or((&self.0, ""));
+        let kept = |text: &str| -> String { text.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect() };
+        let root = kept(root);
+        (if root.is_empty() { "noroot".to_owned() } else { root }, kept(extension))
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+pub use stowage_model::Checksums;
 
 /// `[blobs]` of the configuration.
 #[derive(Clone, Deserialize)]
@@ -55,19 +56,6 @@ impl fmt::Debug for Options {
             .field("reserve", &self.reserve)
             .finish_non_exhaustive()
     }
-}
-
-/// When the S3 client adds checksums to what it sends and checks those of what it receives.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Checksums {
-    /// Always with AWS itself, only where they are required with other servers.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Only where an operation requires them.
-    WhenRequired,
 }
 
 /// Where clients PUT the parts of multipart uploads while blobs are in S3.
