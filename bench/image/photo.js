@@ -70,10 +70,18 @@ function clamp(level) {
 module.exports = { photo }
 
 if (require.main === module) {
-  const [file, width, height, seed, quality, progressive] = process.argv.slice(2)
+  const [file, width, height, seed, quality, kind] = process.argv.slice(2)
   const [w, h] = [Number(width), Number(height)]
-  sharp(photo(w, h, Number(seed)), { raw: { width: w, height: h, channels: 3 } })
-    .jpeg({ quality: Number(quality), chromaSubsampling: '4:2:0', progressive: progressive === 'progressive' })
-    .toFile(file)
-    .then((info) => process.stdout.write(`${file}: ${info.size} bytes\n`))
+  let picture = sharp(photo(w, h, Number(seed)), { raw: { width: w, height: h, channels: 3 } })
+  if (kind === 'alpha') {
+    // A cut-out with a soft edge.
+    const alpha = Buffer.alloc(w * h)
+    for (let y = 0, at = 0; y < h; y++) {
+      for (let x = 0; x < w; x++, at++) alpha[at] = clamp(900 * (1 - Math.hypot((2 * x) / w - 1, (2 * y) / h - 1)) + 128)
+    }
+    picture = picture.joinChannel(alpha, { raw: { width: w, height: h, channels: 1 } }).png()
+  } else {
+    picture = picture.jpeg({ quality: Number(quality), chromaSubsampling: '4:2:0', progressive: kind === 'progressive' })
+  }
+  picture.toFile(file).then((info) => process.stdout.write(`${file}: ${info.size} bytes\n`))
 }

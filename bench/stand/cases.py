@@ -339,7 +339,7 @@ def memory(stand: Stand) -> list[Row]:
 
 
 def all_cases() -> dict[str, tuple[str, Callable[[Stand], list[Row]]]]:
-    from . import flat, from_url, multipart, rest, webhooks
+    from . import flat, from_url, multipart, pictures, rest, webhooks
 
     return {
         "upload-10k-relaxed": ("10 KB uploads at 32 connections, relaxed durability", upload_small_relaxed),
@@ -360,5 +360,8 @@ def all_cases() -> dict[str, tuple[str, Callable[[Stand], list[Row]]]]:
         "rest-info": ("file info with signed authentication, beside nginx", rest.info),
         "rest-store": ("storing and removing files, one by one and in batches", rest.storing),
         "webhooks": ("10 KB uploads with three webhooks against none", webhooks.webhooks),
+        "render-cold": ("thumbnails of 12 MP photos that nobody has asked for yet, beside Fastify + sharp", pictures.cold),
+        "variant-hit": ("thumbnails of 10 KB that are there already, beside nginx", pictures.hit),
+        "render-memory": ("memory of one render of a 12 MP photo", pictures.memory),
         "flat": ("latency with 1 000 000 file records against 1 000", flat.flat),
     }

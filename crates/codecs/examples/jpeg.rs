@@ -1,7 +1,8 @@
 //! Measures what a thumbnail of a JPEG costs and how good it is: decode, shrink, encode. `bench/image/run` sets it beside sharp.
 //!
 //! `jpeg time FILE SIDE MARGIN RUNS OUT` prints the CPU seconds of one run for each of them and leaves the last thumbnail in OUT; SIDE 0 only decodes.
-//! `jpeg compare FILE OUT...` prints the similarity of each picture to an exactly computed one of the same size.
+//! `jpeg compare FILE OUT...` prints the similarity of each picture, of any format, to an exactly computed one of the same size: of the middle of FILE
+//! where its shape is another one, on grey where it is transparent.
 
 #![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sides of pictures fit")]
 
@@ -31,9 +32,9 @@ fn main() -> Result<()> {
             }
         }
         ["compare", file, outs @ ..] => {
-            let source = decode(&fs::read(file)?, &Ask::default())?.bitmap;
+            let source = on_grey(decode(&fs::read(file)?, &Ask::default())?.bitmap);
             for out in outs {
-                let shown = decode(&fs::read(out)?, &Ask::default())?.bitmap;
+                let shown = on_grey(decode(&fs::read(out)?, &Ask::default())?.bitmap);
                 let exact = exact(&source, shown.width, shown.height)?;
                 println!("{out} {:.5} {:.2}", similarity(&exact, &shown), distance(&exact, &shown));
             }
@@ -88,12 +89,44 @@ fn target((width, height): (u32, u32), side: u32) -> (u32, u32) {
     (scaled(width), scaled(height))
 }
 
-/// The whole picture scaled with Lanczos in floating point.
+/// RGB, with grey behind what is transparent.
+fn on_grey(bitmap: Bitmap) -> Bitmap {
+    let blend = |level: u8, alpha: u8| {
+        let (level, alpha) = (u32::from(level), u32::from(alpha));
+        ((level * alpha + 128 * (255 - alpha) + 127) / 255) as u8
+    };
+    let data = match bitmap.layout {
+        Layout::Rgb => return bitmap,
+        Layout::Rgba => {
+            let pixels = bitmap.data.as_chunks().0.iter();
+            pixels.flat_map(|&[r, g, b, a]: &[u8; 4]| [r, g, b].map(|level| blend(level, a))).collect()
+        }
+        Layout::Gray => bitmap.data.iter().flat_map(|&level| [level; 3]).collect(),
+        // Inks are compared by nobody here.
+        Layout::Cmyk => return bitmap,
+    };
+    Bitmap { layout: Layout::Rgb, data, ..bitmap }
+}
+
+/// The largest middle part of a picture with the shape of `width` and `height`; the picture itself where that is its shape but for rounding.
+fn middle(source: &Bitmap, width: u32, height: u32) -> (f64, f64, f64, f64) {
+    let (full_width, full_height) = (f64::from(source.width), f64::from(source.height));
+    let shape = f64::from(width) / f64::from(height);
+    if (full_width / full_height / shape - 1.0).abs() < 0.01 {
+        return (0.0, 0.0, full_width, full_height);
+    }
+    let (w, h) = (full_width.min(full_height * shape), full_height.min(full_width / shape));
+    ((full_width - w) / 2.0, (full_height - h) / 2.0, w, h)
+}
+
+/// The picture scaled with Lanczos in floating point.
 fn exact(source: &Bitmap, width: u32, height: u32) -> Result<Vec<f32>> {
+    let (left, top, part_width, part_height) = middle(source, width, height);
     let floats: Vec<u8> = source.data.iter().flat_map(|&level| f32::from(level).to_ne_bytes()).collect();
     let image = Image::from_vec_u8(source.width, source.height, floats, PixelType::F32x3)?;
     let mut small = Image::new(width, height, PixelType::F32x3);
-    Resizer::new().resize(&image, &mut small, &lanczos())?;
+    let options = lanczos().crop(left, top, part_width, part_height);
+    Resizer::new().resize(&image, &mut small, &options)?;
     Ok(small.buffer().as_chunks().0.iter().map(|bytes| f32::from_ne_bytes(*bytes).clamp(0.0, 255.0)).collect())
 }
 
