@@ -96,14 +96,13 @@ fn on_grey(bitmap: Bitmap) -> Bitmap {
         ((level * alpha + 128 * (255 - alpha) + 127) / 255) as u8
     };
     let data = match bitmap.layout {
-        Layout::Rgb => return bitmap,
+        // Inks are compared by nobody here.
+        Layout::Rgb | Layout::Cmyk => return bitmap,
         Layout::Rgba => {
             let pixels = bitmap.data.as_chunks().0.iter();
             pixels.flat_map(|&[r, g, b, a]: &[u8; 4]| [r, g, b].map(|level| blend(level, a))).collect()
         }
         Layout::Gray => bitmap.data.iter().flat_map(|&level| [level; 3]).collect(),
-        // Inks are compared by nobody here.
-        Layout::Cmyk => return bitmap,
     };
     Bitmap { layout: Layout::Rgb, data, ..bitmap }
 }

@@ -5,7 +5,7 @@
 mod decode;
 mod encode;
 
-pub use decode::{Ask, DecodeError, Decoded, Frames, Limits, decode, frames};
+pub use decode::{Ask, DecodeError, Decoded, Frames, Limits, decode, decoding_cost, frames};
 pub use encode::{EncodeError, Extras, avif, jpeg, png, webp};
 
 /// How the channels of a pixel are laid out; eight bits each.

@@ -7,7 +7,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 /// Bytes that decoding takes for each pixel: the canvas, the one before it, a frame's indices, the result.
-const COST: u64 = 13;
+pub(super) const COST: u64 = 13;
 /// Browsers show frames that want to be shorter than this for a tenth of a second.
 const SHORTEST: u16 = 2;
 const HURRIED: u16 = 10;

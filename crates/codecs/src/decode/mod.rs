@@ -3,6 +3,7 @@
 
 mod avif;
 mod bmp;
+mod cost;
 mod exif;
 mod format;
 mod frames;
@@ -22,6 +23,7 @@ mod webp;
 
 use format::Format;
 
+pub use cost::decoding_cost;
 pub use frames::{Frames, frames};
 
 /// What a decoder is asked for.
@@ -71,6 +73,21 @@ impl Limits {
         self.check(width, height)?;
         if (u64::from(width) * u64::from(height)).saturating_mul(cost) > self.max_memory {
             return Err(DecodeError::TooLarge(format!("{width}x{height} in its format takes too much memory")));
+        }
+        Ok(())
+    }
+
+    /// Whether a picture may be decoded that consists of so many equal pieces across and down. They hang over its edges, where they
+    /// are decoded for nothing, so that all of them together may be twice as large as a picture.
+    fn admit_pieces(
+        &self,
+        (width, height): (u32, u32),
+        (across, down): (u64, u64),
+        cost: u64,
+    ) -> Result<(), DecodeError> {
+        let area = (u64::from(width).saturating_mul(across)).saturating_mul(u64::from(height).saturating_mul(down));
+        if area / 2 > self.max_pixels || area.saturating_mul(cost) / 2 > self.max_memory {
+            return Err(DecodeError::TooLarge(format!("it consists of {across}x{down} pieces of {width}x{height}")));
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use crate::Layout;
 use std::io::Error;
 
 /// Bytes that decoding takes for each pixel.
-const COST: u64 = 6;
+pub(super) const COST: u64 = 6;
 
 /// Whether the header's fields all have values that exist.
 pub(super) fn plausible(bytes: &[u8]) -> bool {

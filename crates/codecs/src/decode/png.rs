@@ -5,6 +5,8 @@ use crate::Layout;
 use png::{BitDepth, ColorType, DecodingError, Limits, Transformations};
 use std::io::Cursor;
 
+/// Bytes that decoding takes for each pixel: the result, and the result once more with opacity from grey.
+pub(super) const COST: u64 = 6;
 /// What the decoder may allocate besides pixels: rows, a window of deflate, a colour profile, EXIF data.
 const SIDE_MEMORY: usize = 32 * 1024 * 1024;
 
@@ -14,7 +16,7 @@ pub(super) fn decode(bytes: &[u8], ask: &Ask) -> Result<Decoded, DecodeError> {
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     let header = decoder.read_header_info().map_err(|error| refuse(&error))?;
     let full = (header.width, header.height);
-    ask.limits.admit(full, 6)?;
+    ask.limits.admit(full, COST)?;
     let mut reader = decoder.read_info().map_err(|error| refuse(&error))?;
     let len = reader.output_buffer_size().ok_or_else(|| DecodeError::TooLarge("its rows".to_owned()))?;
     let mut data = pixels::zeroed(len)?;

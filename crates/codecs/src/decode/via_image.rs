@@ -5,7 +5,7 @@ use crate::Layout;
 use image::{ColorType, ImageDecoder, ImageError};
 
 /// Bytes that decoding takes for each pixel: the coded picture beside the result, which may be changed once more.
-const COST: u64 = 10;
+pub(super) const COST: u64 = 10;
 
 pub(super) fn decode(decoder: impl ImageDecoder, ask: &Ask) -> Result<Decoded, DecodeError> {
     let full = decoder.dimensions();

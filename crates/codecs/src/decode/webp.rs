@@ -8,7 +8,7 @@ use std::io::Cursor;
 /// Bytes that decoding takes for each pixel of a film: a canvas, a frame and its planes, the result.
 const FILM_COST: u64 = 16;
 /// Of a picture without losses or with opacity: what was coded, the result, and the result once more without opacity.
-const COST: u64 = 11;
+pub(super) const COST: u64 = 11;
 /// Of any other: three planes, two of them small, and the result.
 const LOSSY_COST: u64 = 5;
 /// Extras that are read.

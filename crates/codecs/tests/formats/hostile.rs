@@ -122,17 +122,11 @@ fn headers_that_announce_too_much_are_refused_before_pixels_are_made() {
     put(&mut tif, rows + 2, &4_u16.to_le_bytes());
     put(&mut tif, rows + 8, &29_000_u32.to_le_bytes());
     too_large(&tif);
-    for name in ["rgb.avif", "rgb.heic"] {
-        if cfg!(not(feature = "heic")) && name == "rgb.heic" {
-            continue;
-        }
-        let mut bytes = fixture(name);
-        let size = find(&bytes, b"ispe") + 8;
-        put(&mut bytes, size, &29_000_u32.to_be_bytes());
-        put(&mut bytes, size + 4, &29_000_u32.to_be_bytes());
-        // HEIC says its size twice, and the coded picture counts.
-        assert!(decode(&bytes, &Ask::default()).is_err() || name == "rgb.heic");
-    }
+    let mut avif = fixture("rgb.avif");
+    let size = find(&avif, b"ispe") + 8;
+    put(&mut avif, size, &29_000_u32.to_be_bytes());
+    put(&mut avif, size + 4, &29_000_u32.to_be_bytes());
+    too_large(&avif);
     let mut webp = fixture("lossless.webp");
     put(&mut webp, 21, &[0xFE, 0xBF, 0xFF, 0x0F]);
     too_large(&webp);
@@ -170,6 +164,48 @@ fn a_frame_may_not_be_larger_than_its_picture_says() {
     assert!(matches!(decode(&avif, &ask), Err(DecodeError::TooLarge(_))));
 }
 
+/// A TIFF of one tile, whose bytes are these.
+fn one_tile(full: u32, tile: u32, compression: u32, data: &[u8]) -> Vec<u8> {
+    let (len, at) = (u32::try_from(data.len()).unwrap(), 8 + 2 + 11 * 12 + 4);
+    // Width, height, bits, compression, black is zero, samples, tile width, tile height, where, how long, no planes.
+    let values = [
+        (256, full),
+        (257, full),
+        (258, 8),
+        (259, compression),
+        (262, 1),
+        (277, 1),
+        (284, 1),
+        (322, tile),
+        (323, tile),
+        (324, at),
+        (325, len),
+    ];
+    let mut file = [&b"II*\0\x08\0\0\0"[..], &11_u16.to_le_bytes()].concat();
+    for (tag, value) in values {
+        file.extend([tag, 4_u16].map(u16::to_le_bytes).concat());
+        file.extend([1, value].map(u32::to_le_bytes).concat());
+    }
+    [&file[..], &[0; 4], data].concat()
+}
+
+#[test]
+fn tiles_may_not_be_much_larger_than_pictures() {
+    let (none, deflate, jpeg) = (1, 8, 7);
+    let start = b"\xFF\xD8\xFF\xC0\0\x0B\x08\x20\0\x20\0\x01\x01\x11\0\xFF\xDA";
+    for compression in [none, deflate, jpeg] {
+        too_large(&one_tile(1, 65_536, compression, start));
+        too_large(&one_tile(1, 13_000, compression, start));
+    }
+    // The decoder makes all of a JPEG before a pixel is taken, but nothing except rows of the others.
+    let ask = Ask { limits: Limits { max_memory: 450_000_000, ..Limits::default() }, at_least: None };
+    let refused = |compression| decode(&one_tile(7_000, 12_000, compression, start), &ask).map(|decoded| decoded.full);
+    assert!(matches!(refused(jpeg), Err(DecodeError::TooLarge(_))), "{:?}", refused(jpeg));
+    assert!(matches!(refused(deflate), Err(DecodeError::Damaged(_))), "{:?}", refused(deflate));
+    let shown = decode(&one_tile(2, 16, none, &[7; 256]), &Ask::default()).unwrap();
+    assert_eq!((shown.full, shown.bitmap.data), ((2, 2), vec![7; 4]));
+}
+
 #[test]
 fn parts_that_share_their_bytes_are_refused() {
     let mut tif = fixture("large.tif");
@@ -191,6 +227,20 @@ fn parts_that_share_their_bytes_are_refused() {
         put(&mut avif, places + item * 14 + 10, &len.to_be_bytes());
     }
     damaged(&avif);
+    // The picture of opacity is the whole file, and so is the other one.
+    if cfg!(feature = "heic") {
+        let mut heic = fixture("alpha.heic");
+        let places = find(&heic, b"iloc") + 12;
+        let len = u32::try_from(heic.len()).unwrap();
+        // Each has a number, a base of four bytes, and one piece.
+        for item in 0..2 {
+            put(&mut heic, places + item * 18 + 4, &0_u32.to_be_bytes());
+            put(&mut heic, places + item * 18 + 10, &0_u32.to_be_bytes());
+            put(&mut heic, places + item * 18 + 14, &(len + 1).to_be_bytes());
+        }
+        let refused = decode(&heic, &Ask::default()).map(|decoded| decoded.full);
+        assert!(matches!(&refused, Err(DecodeError::Damaged(why)) if why.contains("container")), "{refused:?}");
+    }
 }
 
 #[test]

@@ -6,4 +6,5 @@ mod common;
 mod decode;
 mod encode;
 mod frames;
+mod heif;
 mod hostile;

@@ -5,9 +5,29 @@ use std::fmt::{self, Write};
 
 use super::words::{self, word};
 use super::{
-    Crop, CropObject, FILTERS, Facts, FontChange, Length, Operations, OverlaySource, Region, Settings, Sides, Step,
-    values,
+    Crop, CropObject, FILTERS, Facts, FontChange, Format, Length, Operations, OverlaySource, Region, Settings, Sides,
+    Srgb, Step, StripMeta, values,
 };
+
+impl Operations {
+    /// The same without what counts anyway: settings with their default values, and `inline`. What makes the same bytes is then
+    /// written the same way, which is what keys are made of.
+    #[must_use]
+    pub fn without_defaults(&self) -> Self {
+        let Settings { format, quality, progressive, strip_meta, autorotate, srgb, max_icc_size } = self.settings;
+        let settings = Settings {
+            format: format.filter(|it| *it != Format::Auto),
+            // Projects have their own default.
+            quality,
+            progressive: progressive.filter(|it| *it),
+            strip_meta: strip_meta.filter(|it| *it != StripMeta::default()),
+            autorotate: autorotate.filter(|it| !*it),
+            srgb: srgb.filter(|it| *it != Srgb::default()),
+            max_icc_size,
+        };
+        Self { steps: self.steps.clone(), settings, facts: self.facts, inline: None }
+    }
+}
 
 impl fmt::Display for Operations {
     /// Pieces joined by slashes, without percent escapes: `-/resize/400x/-/format/png/`; empty for nothing.

@@ -1,6 +1,6 @@
 //! The grammar of the URL API's operations: what stands behind `/-/` in a delivery URL, as the vendor's URL API reference
 //! writes it. Parsing knows nothing of files and pictures: it says what is asked, in order, or why that is nonsense.
-//! `Display` writes the canonical form, which is what caches are keyed by.
+//! `Display` writes the canonical form; that of `without_defaults` is what caches are keyed by.
 
 mod display;
 mod parameters;

@@ -29,6 +29,23 @@ fn the_form() {
     }
 }
 
+#[test]
+fn what_counts_anyway_can_be_left_out() {
+    for (path, left) in [
+        ("-/preview/-/format/auto/-/quality/normal/", "-/preview/2048x2048/-/quality/normal/"),
+        ("-/progressive/no/-/strip_meta/all/-/autorotate/yes/-/srgb/fast/-/inline/yes/", ""),
+        ("-/format/png/-/progressive/yes/-/json/", "-/format/png/-/progressive/yes/-/json/"),
+        ("-/strip_meta/none/-/autorotate/no/-/srgb/icc/", "-/strip_meta/none/-/autorotate/no/-/srgb/icc/"),
+        (
+            "-/strip_meta/sensitive/-/srgb/keep_profile/-/max_icc_size/10/",
+            "-/strip_meta/sensitive/-/srgb/keep_profile/-/max_icc_size/10/",
+        ),
+    ] {
+        assert_eq!(read(path).without_defaults().to_string(), left, "{path}");
+    }
+    assert_eq!(read("-/flip/-/format/auto/-/inline/yes/").without_defaults(), read("-/flip/"));
+}
+
 fn length() -> impl Strategy<Value = String> {
     prop_oneof![
         (1_u32..5000).prop_map(|pixels| pixels.to_string()),

@@ -1,6 +1,6 @@
 //! Coded pictures to planes of samples.
 
-use super::super::{DecodeError, Limits};
+use super::super::DecodeError;
 use oxideav_av1::Error;
 use oxideav_av1::decoder::{SpecDecodeSession, SpecFrame};
 use oxideav_av1::obu::parse_obu;
@@ -11,13 +11,13 @@ const SEQUENCE_HEADER: u8 = 1;
 const FRAME_HEADER: u8 = 3;
 const FRAME: u8 = 6;
 /// A picture has one frame, a layered one a few; a film would take its time.
-const MAX_FRAMES: usize = 4;
+const MAX_FRAMES: u64 = 4;
 /// The most units, of whatever kind.
 const MAX_UNITS: usize = 4096;
 
-/// Bytes that decoding takes for each pixel, measured: where colours have a quarter of the samples, and where they have more.
+/// Bytes that decoding a frame takes for each pixel, measured: where colours have a quarter of the samples, and where they have more.
 const SMALL_COST: u64 = 13;
-const COST: u64 = 24;
+pub(in super::super) const COST: u64 = 24;
 
 /// A decoded frame.
 pub(super) struct Coded {
@@ -53,17 +53,18 @@ impl Plane {
     }
 }
 
-/// Decodes a picture.
-pub(super) fn decode(data: &[u8], limits: &Limits) -> Result<Coded, DecodeError> {
+/// Decodes a picture of so many pixels at most, with so many bytes of memory.
+pub(super) fn decode(data: &[u8], max_pixels: u64, max_memory: u64) -> Result<Coded, DecodeError> {
     let damaged = |what: &str| DecodeError::Damaged(what.to_owned());
-    let color = check(data)?.ok_or_else(|| damaged("it says nothing about its sequence"))?;
+    let (color, frames) = check(data)?;
     let cost = match (color.mono_chrome, color.subsampling_x, color.subsampling_y) {
         (true, ..) | (_, true, true) => SMALL_COST,
         _ => COST,
     };
-    let max_pixels = limits.max_pixels.min(limits.max_memory / cost);
+    // Every frame of a layered picture stays until the last is decoded.
+    let max_pixels = max_pixels.min(max_memory / (cost * frames.max(1)));
     let mut session = SpecDecodeSession::new();
-    session.set_max_picture_size(u32::try_from(max_pixels).unwrap_or(u32::MAX).min(session.max_picture_size()));
+    session.set_max_picture_size(u32::try_from(max_pixels).unwrap_or(u32::MAX));
     let frames = session.decode_temporal_unit(data).map_err(|error| match error {
         Error::PictureSizeExceedsLimit => DecodeError::TooLarge("a coded picture in it".to_owned()),
         error => DecodeError::Damaged(error.to_string()),
@@ -73,17 +74,21 @@ pub(super) fn decode(data: &[u8], limits: &Limits) -> Result<Coded, DecodeError>
     Coded::new(frame, color).ok_or_else(|| damaged("its planes do not hold together"))
 }
 
-/// What the units say about colours; a refusal where there are too many.
-fn check(data: &[u8]) -> Result<Option<ColorConfig>, DecodeError> {
+/// What the units say about colours, and how many frames there are; a refusal where there are too many.
+fn check(data: &[u8]) -> Result<(ColorConfig, u64), DecodeError> {
+    let damaged = |what: &str| DecodeError::Damaged(what.to_owned());
     let refuse = |error: Error| DecodeError::Damaged(error.to_string());
-    let (mut rest, mut color, mut frames) = (data, None, 0);
+    let (mut rest, mut sequence, mut frames) = (data, None, 0);
     for _ in 0..MAX_UNITS {
         if rest.is_empty() {
-            return Ok(color);
+            let sequence = sequence.ok_or_else(|| damaged("it says nothing about its sequence"))?;
+            return Ok((parse_sequence_header(sequence).map_err(refuse)?.color_config, frames));
         }
         let (unit, len) = parse_obu(rest).map_err(refuse)?;
         match unit.obu_type.as_raw() {
-            SEQUENCE_HEADER => color = Some(parse_sequence_header(unit.payload).map_err(refuse)?.color_config),
+            SEQUENCE_HEADER if *sequence.get_or_insert(unit.payload) != unit.payload => {
+                return Err(damaged("it says two things about its sequence"));
+            }
             FRAME_HEADER | FRAME => frames += 1,
             _ => {}
         }

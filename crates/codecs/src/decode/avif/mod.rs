@@ -7,6 +7,7 @@ mod transform;
 use super::heif::{Container, Cursor, Item, Part, find};
 use super::{Ask, DecodeError, Decoded, Limits, pixels};
 use crate::{Bitmap, Layout};
+pub(super) use coded::COST as CODED_COST;
 use coded::Coded;
 use color::Signal;
 
@@ -18,18 +19,18 @@ pub(super) fn decode(bytes: &[u8], ask: &Ask) -> Result<Decoded, DecodeError> {
     let container = Container::open(bytes).ok_or_else(damaged)?;
     let primary = container.primary().ok_or_else(damaged)?;
     let properties = container.properties(primary);
-    let picture = Picture::read(&container, primary, &ask.limits)?;
+    let picture = Picture::read(&container, primary, &ask.limits, 0)?;
     let alpha = container.alpha(primary);
     let opacity = match alpha {
-        Some((alpha, _)) => Some(Picture::read(&container, alpha, &ask.limits)?),
+        Some((alpha, _)) => Some(Picture::read(&container, alpha, &ask.limits, picture.rgb.len() as u64)?),
         None => None,
     };
     let mut bitmap = picture.into_bitmap(opacity, alpha.is_some_and(|(_, premultiplied)| premultiplied))?;
-    for property in &properties {
+    for property in properties {
         bitmap = transform::apply(bitmap, property);
     }
     let full = (bitmap.width, bitmap.height);
-    let decoded = Decoded::plain(bitmap).with_icc(profile(&properties)).with_exif(container.exif(primary));
+    let decoded = Decoded::plain(bitmap).with_icc(profile(properties)).with_exif(container.exif(primary));
     // The container has turned it; EXIF only repeats that.
     Ok(Decoded { full, orientation: 1, is_sequence: find(bytes, *b"moov").is_some(), ..decoded })
 }
@@ -42,21 +43,23 @@ struct Picture {
 }
 
 impl Picture {
-    /// Decodes an item, be it coded or a grid of coded ones.
-    fn read(container: &Container<'_>, item: Item, limits: &Limits) -> Result<Self, DecodeError> {
+    /// Decodes an item, be it coded or a grid of coded ones, while other pictures hold so many bytes.
+    fn read(container: &Container<'_>, item: Item, limits: &Limits, held: u64) -> Result<Self, DecodeError> {
         let damaged = |what: &str| DecodeError::Damaged(what.to_owned());
         let properties = container.properties(item);
-        let announced = size(&properties).ok_or_else(|| damaged("it says no size"))?;
+        let announced = size(properties).ok_or_else(|| damaged("it says no size"))?;
         limits.admit(announced, COST)?;
-        let signal = Signal::announced(&properties);
+        let signal = Signal::announced(properties);
         let data = container.data(item).ok_or_else(|| damaged("its picture is not in it"))?;
         match container.kind(item).as_ref() {
-            Some(b"av01") => Self::of(&coded::decode(&data, limits)?, signal),
+            Some(b"av01") => {
+                let coded = coded::decode(&data, area(announced), limits.max_memory.saturating_sub(held))?;
+                Self::of(&coded, signal)
+            }
             Some(b"grid") => {
                 let grid = Grid::read(&data).ok_or_else(|| damaged("its grid does not hold together"))?;
                 limits.admit(grid.size, COST)?;
-                let tiles = container.tiles(item).ok_or_else(|| damaged("it has too many tiles"))?;
-                grid.compose(container, &tiles, signal, limits)
+                grid.compose(container, item, signal, limits, held)
             }
             _ => Err(DecodeError::Unsupported("a picture of another kind in an AVIF".to_owned())),
         }
@@ -118,25 +121,31 @@ impl Grid {
     fn compose(
         &self,
         container: &Container<'_>,
-        tiles: &[Item],
+        grid: Item,
         signal: Option<Signal>,
         limits: &Limits,
+        held: u64,
     ) -> Result<Picture, DecodeError> {
         let damaged = |what: &str| DecodeError::Damaged(what.to_owned());
+        let tiles = container.points_at(grid, *b"dimg");
         if tiles.len() != self.rows * self.columns {
             return Err(damaged("it lacks tiles"));
         }
         let mut picture = Picture::empty(self.size)?;
+        let memory = limits.max_memory.saturating_sub(held + picture.rgb.len() as u64);
         let mut first = None;
         for (index, &item) in tiles.iter().enumerate() {
             let data = container.data(item).ok_or_else(|| damaged("a tile is not in it"))?;
-            let coded = coded::decode(&data, limits)?;
+            let properties = container.properties(item);
+            let most = size(properties).map_or(limits.max_pixels, area).min(limits.max_pixels);
+            let coded = coded::decode(&data, most, memory)?;
             let tile = *first.get_or_insert((coded.width, coded.height));
             if (coded.width, coded.height) != tile || !self.is_covered_by(tile) {
                 return Err(damaged("its tiles do not cover it"));
             }
+            limits.admit_pieces(tile, (self.columns as u64, self.rows as u64), COST)?;
             let at = (tile.0 as usize * (index % self.columns), tile.1 as usize * (index / self.columns));
-            let signal = signal.or_else(|| Signal::announced(&container.properties(item)));
+            let signal = signal.or_else(|| Signal::announced(properties));
             color::draw(&coded, signal, &mut picture.rgb, self.size, at);
             picture.is_grey = coded.planes.len() == 1;
         }
@@ -158,6 +167,10 @@ fn size(properties: &[Part<'_>]) -> Option<(u32, u32)> {
     let mut cursor = Cursor(properties.iter().find(|part| part.kind == *b"ispe")?.body);
     cursor.version()?;
     Some((cursor.u32()?, cursor.u32()?))
+}
+
+fn area((width, height): (u32, u32)) -> u64 {
+    u64::from(width) * u64::from(height)
 }
 
 fn profile(properties: &[Part<'_>]) -> Option<Vec<u8>> {

@@ -48,7 +48,11 @@ impl<'a> Iterator for Parts<'a> {
         cursor.0 = &cursor.0[4..];
         let len = match len {
             0 => self.0.len() as u64,
-            1 => cursor.number(8)?,
+            1 => match cursor.number(8)? {
+                // What others take for a box without an end has to be one here too.
+                u64::MAX => self.0.len() as u64,
+                len => len,
+            },
             len => len,
         };
         let head = self.0.len() - cursor.0.len();
@@ -59,7 +63,38 @@ impl<'a> Iterator for Parts<'a> {
     }
 }
 
+/// The only box of a type, empty if there is none; nothing if there are several, of which others may take another one.
+pub(super) fn only(bytes: &[u8], kind: [u8; 4]) -> Option<&[u8]> {
+    let mut found = Parts(bytes).filter(|part| part.kind == kind);
+    let body = found.next().map_or(&[][..], |part| part.body);
+    found.next().is_none().then_some(body)
+}
+
 /// The first box of a type.
 pub(in super::super) fn find(bytes: &[u8], kind: [u8; 4]) -> Option<&[u8]> {
     Parts(bytes).find(|part| part.kind == kind).map(|part| part.body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Parts, only};
+
+    #[test]
+    fn a_box_may_end_with_what_is_around_it() {
+        for bytes in [&b"\0\0\0\0abcdrest"[..], b"\0\0\0\x01abcd\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFFrest"] {
+            let parts: Vec<_> = Parts(bytes).map(|part| (part.kind, part.body)).collect();
+            assert_eq!(parts, [(*b"abcd", &b"rest"[..])]);
+        }
+        // Longer than what is around it, or shorter than itself.
+        assert!(Parts(b"\0\0\0\x0Dabcdrest").next().is_none());
+        assert!(Parts(b"\0\0\0\x01abcd\0\0\0\0\0\0\0\x0Frest").next().is_none());
+    }
+
+    #[test]
+    fn what_stands_twice_is_not_the_only_one() {
+        let twice = b"\0\0\0\x09abcd1\0\0\0\x09abcd2\0\0\0\x09efgh3";
+        assert_eq!(only(twice, *b"abcd"), None);
+        assert_eq!(only(twice, *b"efgh"), Some(&b"3"[..]));
+        assert_eq!(only(twice, *b"ijkl"), Some(&b""[..]));
+    }
 }

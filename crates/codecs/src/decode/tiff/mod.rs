@@ -39,9 +39,10 @@ pub(super) fn decode(bytes: &[u8], ask: &Ask) -> Result<Decoded, DecodeError> {
         return Err(DecodeError::Unsupported(format!("{stored} channels")));
     }
     // What is read, what it becomes, and three channels of a palette.
-    let cost = stored * u64::from(color.bit_depth()).div_ceil(8) + u64::from(color.num_samples()) + 4;
-    ask.limits.admit(full, cost)?;
-    guards::check(&mut reader, &bytes)?;
+    let read = stored * u64::from(color.bit_depth()).div_ceil(8);
+    let whole = read + u64::from(color.num_samples()) + 4;
+    ask.limits.admit(full, whole)?;
+    guards::check(&mut reader, &bytes, guards::Cost { full, samples: stored, read, whole }, &ask.limits)?;
 
     let mut result = DecodingResult::U8(Vec::new());
     let layout = reader.read_image_to_buffer(&mut result).map_err(|error| refuse(&error))?;
