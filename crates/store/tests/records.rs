@@ -20,6 +20,12 @@ macro_rules! on_both_engines {
     };
 }
 
+#[path = "records/auto_copies.rs"]
+mod auto_copies;
+#[path = "records/backfill.rs"]
+mod backfill;
+#[path = "records/copies.rs"]
+mod copies;
 #[path = "records/deliveries.rs"]
 mod deliveries;
 #[path = "records/groups.rs"]
@@ -34,6 +40,8 @@ mod metadata;
 mod search;
 #[path = "records/storage.rs"]
 mod storage;
+#[path = "records/storages.rs"]
+mod storages;
 #[path = "records/tokens.rs"]
 mod tokens;
 #[path = "records/totals.rs"]

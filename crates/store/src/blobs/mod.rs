@@ -13,13 +13,14 @@ pub mod conformance;
 mod direct;
 mod disk;
 mod draft;
+mod held;
 mod key;
 mod options;
 mod os;
 mod parts;
 mod reader;
 mod room;
-mod s3;
+pub mod s3;
 mod seek;
 mod spool;
 mod turns;
@@ -38,12 +39,14 @@ use stowage_model::BlobKey;
 use crate::Durability;
 use disk::Disk;
 pub use draft::{Draft, Finished};
+pub use held::HeldBlob;
 use key::{Key, Packed};
 pub use key::{PackId, SMALL};
 pub use options::{Checksums, OpenError, Options, PartUrls};
 pub use parts::{AssembleError, Part, PartDraft, PartError, PartTurn, Parts};
 pub use reader::BlobStream;
 use s3::S3;
+pub use s3::S3Place;
 pub use seek::BlobReader;
 use spool::Spool;
 use turns::Turns;
@@ -177,6 +180,24 @@ impl Blobs {
             return disk.read_packed(packed).await;
         }
         self.read(key, 0..len).await?.gather().await.map_err(BlobError::from)
+    }
+
+    /// Holds a blob of `len` bytes open, to be read again and again; none where every reading would be a request to S3.
+    pub async fn hold(&self, key: &BlobKey, len: u64) -> Result<Option<HeldBlob>, BlobError> {
+        match (&self.engine, Key::parse(key)) {
+            (Engine::Disk(disk), Some(Key::Loose(id))) => disk.hold(id, len).await.map(Some),
+            (Engine::Disk(_), Some(Key::Packed(_))) => Ok(Some(HeldBlob::of(self.read_small(key, len).await?))),
+            (Engine::S3(_), Some(Key::Loose(_))) => Ok(None),
+            (_, None) | (Engine::S3(_), Some(Key::Packed(_))) => Err(BlobError::NotFound),
+        }
+    }
+
+    /// Where a blob lies in S3; none where it does not.
+    pub fn s3_place(&self, key: &BlobKey) -> Option<S3Place<'_>> {
+        match (&self.engine, Key::parse(key)) {
+            (Engine::S3(s3), Some(Key::Loose(id))) => Some(s3.place(id)),
+            _ => None,
+        }
     }
 
     /// Opens a blob of `len` bytes for code that reads here and there and waits for the bytes.

@@ -115,7 +115,7 @@ impl Completion {
             tell!(tx, told, self.now)?;
             tx.commit().await?;
             if !told.is_empty() {
-                tools.hooks.arrived.notify_one();
+                tools.hooks.happened();
             }
             Ok(Ok(time))
         })

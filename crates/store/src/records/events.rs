@@ -1,15 +1,16 @@
-//! Telling webhooks: what has happened is written in the transaction in which it happens, so that nothing is told that did not
-//! happen, and nothing forgotten that did. To whom it is told is settled afterwards (`spread`): uploads do not wait for that.
+//! Telling webhooks, and storages to which files are copied by themselves: what has happened is written in the transaction in which it
+//! happens, so that nothing is told that did not happen, and nothing forgotten that did. To whom it is told is settled afterwards
+//! (`spread`): uploads do not wait for that.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::sync::Arc;
 
 use stowage_model::{Event, EventKind, ProjectId};
 use tokio::sync::Notify;
 
+use super::RecordsError;
 use super::engine::{Engine, read};
-use super::{HOT_FOR, RecordsError};
+use super::remembered::Remembered;
 
 /// Which kinds of events somebody in a project wants to be told of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -29,18 +30,18 @@ impl Wanted {
     }
 }
 
-/// What somebody wants to be told of in each project that has active webhooks.
+/// What somebody wants to be told of in each project that has active webhooks or storages with automatic copies.
 pub(super) type AllWanted = HashMap<ProjectId, Wanted>;
 
-/// Which projects have active webhooks, as it was a moment ago, so that those without pay nothing for them. A webhook made by another
-/// process may miss what happens within [`HOT_FOR`].
+/// Which projects have somebody who is told, as it was a moment ago, so that those without pay nothing for them. A webhook or storage
+/// made by another process may miss what happens within [`super::HOT_FOR`].
 #[derive(Default)]
 pub(super) struct HotHooks {
-    snapshot: RwLock<Option<(Instant, Arc<AllWanted>)>>,
-    /// One request renews the snapshot while the others wait for it.
-    renewing: tokio::sync::Mutex<()>,
-    /// Whether this process has written deliveries.
+    wanted: Remembered<AllWanted>,
+    /// Whether this process has written something of which deliveries are or will be made.
     pub(super) arrived: Notify,
+    /// The same of copies.
+    pub(super) copies: Notify,
 }
 
 impl HotHooks {
@@ -51,47 +52,35 @@ impl HotHooks {
 
     /// What is wanted in all projects, for those who do not know yet which they will meet in their transaction.
     pub(super) async fn all(&self, engine: &Engine) -> Result<Arc<AllWanted>, sqlx::Error> {
-        if let Some(all) = self.get() {
-            return Ok(all);
+        match self.wanted.get() {
+            Some(all) => Ok(all),
+            None => self.wanted.renew(async || all_wanted(engine).await).await,
         }
-        let _alone = self.renewing.lock().await;
-        if let Some(all) = self.get() {
-            return Ok(all);
-        }
-        let taken = Instant::now();
-        let all = Arc::new(active_hooks(engine).await?);
-        self.set(Some((taken, Arc::clone(&all))));
-        Ok(all)
     }
 
-    /// To be called after a change of webhooks is committed.
+    /// To be called after a change of webhooks or storages is committed.
     pub(super) async fn forget(&self) {
-        // Whoever is renewing may have read before the change: wait, then drop what they read.
-        let _alone = self.renewing.lock().await;
-        self.set(None);
+        self.wanted.forget().await;
     }
 
-    fn get(&self) -> Option<Arc<AllWanted>> {
-        let snapshot = self.snapshot.read().unwrap_or_else(PoisonError::into_inner);
-        let (taken, all) = snapshot.as_ref()?;
-        (taken.elapsed() < HOT_FOR).then(|| Arc::clone(all))
-    }
-
-    fn set(&self, snapshot: Option<(Instant, Arc<AllWanted>)>) {
-        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+    /// To be called after something that has happened, or what was made of it, is committed.
+    pub(super) fn happened(&self) {
+        self.arrived.notify_one();
+        self.copies.notify_one();
     }
 }
 
-async fn active_hooks(engine: &Engine) -> Result<AllWanted, sqlx::Error> {
-    const SQL: &str = "SELECT DISTINCT project, event FROM webhooks WHERE is_active";
+async fn all_wanted(engine: &Engine) -> Result<AllWanted, sqlx::Error> {
+    const SQL: &str = "SELECT project, event FROM webhooks WHERE is_active \
+         UNION SELECT project, auto_event FROM storages WHERE auto_event IS NOT NULL";
     let rows: Vec<(i64, String)> = read!(engine, pool => sqlx::query_as(SQL).fetch_all(pool).await)?;
-    let mut hooks = AllWanted::new();
+    let mut all = AllWanted::new();
     for (project, event) in rows {
         if let Ok(kind) = event.parse() {
-            hooks.entry(ProjectId(project)).or_default().0 |= Wanted::bit(kind);
+            all.entry(ProjectId(project)).or_default().0 |= Wanted::bit(kind);
         }
     }
-    Ok(hooks)
+    Ok(all)
 }
 
 /// The most events of one row.
@@ -115,7 +104,8 @@ pub(super) fn told(events: &[Event]) -> Vec<Told> {
     portions.filter_map(row).collect()
 }
 
-/// Writes what [`told`] made; the last statements of their transaction. A `Result<(), sqlx::Error>`. `spread` makes deliveries of it.
+/// Writes what [`told`] made; the last statements of their transaction. A `Result<(), sqlx::Error>`. `spread` makes deliveries and
+/// copies of it.
 macro_rules! tell {
     ($tx:expr, $told:expr, $now:expr) => {
         async {

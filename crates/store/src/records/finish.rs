@@ -120,7 +120,7 @@ impl Finish {
             tell!(tx, told, self.now)?;
             tx.commit().await?;
             if !told.is_empty() {
-                tools.hooks.arrived.notify_one();
+                tools.hooks.happened();
             }
             Ok(Ok(time))
         })

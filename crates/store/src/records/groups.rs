@@ -95,6 +95,26 @@ impl Records {
         Ok(Some(Group { id, project, created_at, members }))
     }
 
+    /// The project of a group and its file at a place, counted from 0; no file behind the last one. None where there is no such
+    /// group, as for [`Records::group`].
+    pub async fn group_member(
+        &self,
+        id: GroupId,
+        place: u32,
+    ) -> Result<Option<(ProjectId, Option<Member>)>, RecordsError> {
+        let row: Option<(i64, Option<Uuid>, Option<String>)> = read!(self.engine(), pool => {
+            sqlx::query_as(MEMBER)
+                .bind(id.uuid)
+                .bind(i64::from(id.count))
+                .bind(i64::from(place))
+                .fetch_optional(pool)
+                .await
+        })?;
+        let Some((project, file, effects)) = row else { return Ok(None) };
+        let member = file.zip(effects).map(|(file, effects)| Member { file: FileId(file), effects });
+        Ok(Some((ProjectId(project), member)))
+    }
+
     /// A page of the groups of a project.
     pub async fn list_groups(&self, project: ProjectId, page: &GroupPage) -> Result<Listed<GroupEntry>, RecordsError> {
         let GroupPage { descending, edge, offset, limit } = *page;
@@ -144,6 +164,10 @@ impl Records {
         Ok(deleted > 0)
     }
 }
+
+/// One place of a group.
+const MEMBER: &str = "SELECT g.project, m.file, m.effects FROM groups g \
+     LEFT JOIN group_files m ON m.\"group\" = g.id AND m.position = $3 WHERE g.id = $1 AND g.files = $2";
 
 /// Groups that were made later than `$2`, or earlier: `$3` of them behind the first `$4`.
 pub(super) fn page_sql(down: bool) -> &'static str {

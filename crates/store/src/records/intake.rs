@@ -165,7 +165,7 @@ impl Writer {
                 let told = told(&commits, &times, &wanted);
                 insert(&self.tools.engine, &rows, &arrivals, &told, self.clock.now()).await.inspect(|_| {
                     if !told.is_empty() {
-                        self.tools.hooks.arrived.notify_one();
+                        self.tools.hooks.happened();
                     }
                 })
             }
@@ -366,7 +366,7 @@ async fn insert_where_free(
         tell!(tx, told, now)?;
         tx.commit().await?;
         if !told.is_empty() {
-            tools.hooks.arrived.notify_one();
+            tools.hooks.happened();
         }
         Ok(Ok(times))
     })

@@ -91,7 +91,7 @@ impl Records {
             tell!(tx, told, now)?;
             tx.commit().await?;
             if !told.is_empty() {
-                self.inner.hooks.arrived.notify_one();
+                self.inner.hooks.happened();
             }
             outcome
         });

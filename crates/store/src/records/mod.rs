@@ -3,10 +3,13 @@
 //! where they differ.
 //!
 //! Transactions of several nodes lock in one order, so that they cannot block each other: uploads, their parts, jobs,
-//! projects, files, counts, tasks, history, webhooks, deliveries.
+//! projects, files, counts, tasks, history, webhooks, storages, deliveries, copies.
 
 mod arrivals;
+mod backfill;
 mod complete;
+mod copies;
+mod copy_log;
 mod deliveries;
 mod delivery_log;
 mod engine;
@@ -23,10 +26,12 @@ mod metadata;
 #[cfg(test)]
 mod plans;
 mod projects;
+mod remembered;
 mod search;
 mod secrets;
 mod spread;
 mod storage;
+mod storages;
 mod tags;
 mod tokens;
 mod totals;
@@ -46,7 +51,10 @@ use stowage_model::Clock;
 use tokio::sync::Notify;
 
 use crate::Durability;
+pub use backfill::Backfilled;
 pub use complete::CompleteError;
+pub use copies::{ClaimedCopy, CopyEnd, CopyId, CopyRequest, CopyTask, CopyUpload};
+pub use copy_log::{CopyCounts, FailedCopy};
 pub use deliveries::{Attempt, Attempted, ClaimedDelivery, DeliveryId, Next, Sent};
 pub use delivery_log::{Delivery, DeliveryFilter, DeliveryState, NotAState, Redelivery};
 use engine::Engine;
@@ -60,6 +68,7 @@ pub use metadata::MetadataSet;
 pub use projects::{CreateError, Declared};
 pub use search::Found;
 pub use spread::Spread;
+pub use storages::{CreateStorageError, DeclareStoragesError};
 pub use totals::Totals;
 pub use usage::Usage;
 pub use webhooks::{NewWebhook, WebhookChange, WebhookError};
@@ -90,6 +99,7 @@ struct Inner {
     engine: Engine,
     files: Arc<files::HotFiles>,
     projects: projects::HotProjects,
+    storages: storages::HotStorages,
     tasks: Arc<hot_tasks::HotTasks>,
     hooks: Arc<events::HotHooks>,
     intake: intake::Intake,
@@ -176,7 +186,8 @@ impl Records {
         let inner = Inner {
             engine: engine.clone(),
             files: Arc::clone(&files),
-            projects: projects::HotProjects::new(),
+            projects: projects::HotProjects::default(),
+            storages: storages::HotStorages::default(),
             tasks,
             hooks: Arc::clone(&hooks),
             intake: intake::Intake::start(tools, clock),

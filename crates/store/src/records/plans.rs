@@ -1,4 +1,4 @@
-//! How the engines would find what lists and counts ask for: through an index that has their order, never by sorting or
+//! How the engines would find what lists, counts and queues ask for: through an index that has their order, never by sorting or
 //! reading everything.
 
 use std::path::Path;
@@ -7,8 +7,8 @@ use sqlx::{AssertSqlSafe, Connection};
 
 use super::Options;
 use super::engine::Engine;
-use super::groups;
 use super::list::{By, FileFilter, Walk};
+use super::{backfill, copies, copy_log, groups, upkeep};
 use crate::Durability;
 
 /// Files of one project in every state, of a hundred sizes, and groups.
@@ -107,5 +107,83 @@ async fn postgres_walks_through_indexes() {
         let plan = lines.join("\n");
         assert!(!lines.iter().any(|line| line.contains("Sort  (") || line.contains("Seq Scan")), "{sql}\n{plan}");
         assert!(plan.contains(index), "{sql}\n{plan}");
+    }
+}
+
+/// Storages, and copies that are due at many times; some have failed.
+const STORAGES: &str = "INSERT INTO storages (project, name, settings, auto_event, from_config, created_at) \
+     WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 20) \
+     SELECT 1, 'n' || n, '{}', 'file.uploaded', FALSE, n FROM n";
+const COPIES: &str = "INSERT INTO copies (storage, file, created_at, due_at, attempt, ended_at) \
+     WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 3000) \
+     SELECT n % 20 + 1, ID, n, CASE n % 2 WHEN 1 THEN n / 100 END, 1, CASE n % 2 WHEN 0 THEN n END FROM n";
+
+/// Every statement that looks into the queue of copies over and over, with the indexes that it must use.
+fn queue_statements(engine: &Engine) -> Vec<(&'static str, &'static [&'static str])> {
+    vec![
+        (copies::DUE_STORAGES, &["copies_due"]),
+        (copies::claim_sql(engine), &["copies_due"]),
+        (copy_log::COUNTS, &["copies_due", "copies_failed"]),
+        (backfill::NEXT, &["files_by_time"]),
+        (upkeep::EXPIRED, &["files_temporary", "copies_of_file", "events_of_project"]),
+    ]
+}
+
+#[tokio::test]
+async fn sqlite_looks_into_queues_through_indexes() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = opened(String::new(), folder.path()).await;
+    let Engine::Sqlite { write, .. } = &engine else { unreachable!() };
+    sqlx::query(SQLITE_PROJECT).execute(write).await.unwrap();
+    for text in [FILES, STORAGES, COPIES] {
+        let text = text.replace("ID", "unhex(printf('%032x', n))");
+        sqlx::query(AssertSqlSafe(text)).execute(write).await.unwrap();
+    }
+    for analyzed in [false, true] {
+        if analyzed {
+            sqlx::query("ANALYZE").execute(write).await.unwrap();
+        }
+        for (sql, indexes) in queue_statements(&engine) {
+            let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+            let steps: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain).fetch_all(write).await.unwrap();
+            let steps: Vec<String> = steps.into_iter().map(|(.., step)| step).collect();
+            for table in ["files", "copies", "c", "e"] {
+                let scan = |step: &&String| **step == format!("SCAN {table}");
+                assert!(!steps.iter().any(|step| scan(&step)), "{sql} {steps:#?}");
+            }
+            for index in indexes {
+                assert!(steps.iter().any(|step| step.contains(index)), "{index}: {sql} {steps:#?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn postgres_looks_into_queues_through_indexes() {
+    let Some(url) = crate::testing::postgres_url().await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let engine = opened(url.clone(), folder.path()).await;
+    let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
+    sqlx::query(POSTGRES_PROJECT).execute(&mut connection).await.unwrap();
+    let files = FILES.replace("'{}'", "'{}'::jsonb").replace("'[]'", "'[]'::jsonb");
+    for text in [&files, STORAGES, COPIES] {
+        let text = text.replace("ID", "md5(n::text)::uuid");
+        sqlx::query(AssertSqlSafe(text)).execute(&mut connection).await.unwrap();
+    }
+    for setting in ["ANALYZE", "SET enable_seqscan = off"] {
+        sqlx::query(setting).execute(&mut connection).await.unwrap();
+    }
+    for (sql, indexes) in queue_statements(&engine) {
+        let sql = sql.replace("lease = $3", "lease = NULL").replace("NOT $4", "FALSE");
+        let values = [("$1", "1"), ("$2", "10"), ("$3", "2000"), ("$4", "5"), ("$5", "10")];
+        let sql = values.iter().fold(sql, |sql, (name, value)| sql.replace(name, value));
+        let lines: Vec<String> =
+            sqlx::query_scalar(AssertSqlSafe(format!("EXPLAIN {sql}"))).fetch_all(&mut connection).await.unwrap();
+        let plan = lines.join("\n");
+        let scanned = ["files", "copies", "events"].iter().any(|table| plan.contains(&format!("Seq Scan on {table}")));
+        assert!(!scanned, "{sql}\n{plan}");
+        for index in indexes {
+            assert!(plan.contains(index), "{index}: {sql}\n{plan}");
+        }
     }
 }

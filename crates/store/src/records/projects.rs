@@ -1,45 +1,26 @@
 //! Projects and their keys.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::sync::Arc;
 
 use sqlx::FromRow;
 use sqlx::types::Json;
 use stowage_model::{Project, ProjectId, PublicKey, Settings, Timestamp};
 
 use super::engine::{read, transaction, write};
-use super::{HOT_FOR, Records, RecordsError};
+use super::remembered::Remembered;
+use super::{Records, RecordsError};
 
 /// All projects as they were a moment ago. Installations have a handful to some thousands of them, and every request
 /// needs one, so they are kept whole.
 #[derive(Default)]
-struct Snapshot {
-    taken: Option<Instant>,
+pub(super) struct Snapshot {
     by_key: HashMap<String, Arc<Project>>,
     by_id: HashMap<ProjectId, Arc<Project>>,
 }
 
-pub(super) struct HotProjects {
-    snapshot: RwLock<Arc<Snapshot>>,
-    /// One request renews the snapshot while the others wait for it.
-    renewing: tokio::sync::Mutex<()>,
-}
-
-impl HotProjects {
-    pub(super) fn new() -> Self {
-        Self { snapshot: RwLock::default(), renewing: tokio::sync::Mutex::new(()) }
-    }
-
-    fn get(&self) -> Option<Arc<Snapshot>> {
-        let snapshot = Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner));
-        snapshot.taken.is_some_and(|taken| taken.elapsed() < HOT_FOR).then_some(snapshot)
-    }
-
-    fn set(&self, snapshot: Arc<Snapshot>) {
-        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
-    }
-}
+/// What is remembered of projects.
+pub(super) type HotProjects = Remembered<Snapshot>;
 
 #[derive(FromRow)]
 struct ProjectRow {
@@ -97,19 +78,19 @@ impl Records {
         rows.into_iter().map(ProjectRow::into_project).collect()
     }
 
-    /// Every project, ordered by creation; a change made by another process may go unseen for [`HOT_FOR`].
+    /// Every project, ordered by creation; a change made by another process may go unseen for [`super::HOT_FOR`].
     pub async fn all_projects(&self) -> Result<Vec<Arc<Project>>, RecordsError> {
         let mut projects: Vec<Arc<Project>> = self.hot_projects().await?.by_id.values().cloned().collect();
         projects.sort_by_key(|project| project.id);
         Ok(projects)
     }
 
-    /// The project with this public key; a change made by another process may go unseen for [`HOT_FOR`].
+    /// The project with this public key; a change made by another process may go unseen for [`super::HOT_FOR`].
     pub async fn project_by_key(&self, key: &str) -> Result<Option<Arc<Project>>, RecordsError> {
         Ok(self.hot_projects().await?.by_key.get(key).cloned())
     }
 
-    /// The project with this number; a change made by another process may go unseen for [`HOT_FOR`].
+    /// The project with this number; a change made by another process may go unseen for [`super::HOT_FOR`].
     pub async fn project(&self, id: ProjectId) -> Result<Option<Arc<Project>>, RecordsError> {
         Ok(self.hot_projects().await?.by_id.get(&id).cloned())
     }
@@ -118,31 +99,18 @@ impl Records {
         match self.inner.projects.get() {
             Some(snapshot) => Ok(snapshot),
             // Boxed: the future of a request is small where the answer is at hand.
-            None => Box::pin(self.renew_projects()).await,
+            None => Box::pin(self.inner.projects.renew(async || self.read_projects().await)).await,
         }
     }
 
-    async fn renew_projects(&self) -> Result<Arc<Snapshot>, RecordsError> {
-        let _alone = self.inner.projects.renewing.lock().await;
-        if let Some(snapshot) = self.inner.projects.get() {
-            return Ok(snapshot);
-        }
-        let mut snapshot = Snapshot { taken: Some(Instant::now()), ..Snapshot::default() };
+    async fn read_projects(&self) -> Result<Snapshot, RecordsError> {
+        let mut snapshot = Snapshot::default();
         for project in self.projects().await? {
             let project = Arc::new(project);
             snapshot.by_key.insert(project.public_key.to_string(), Arc::clone(&project));
             snapshot.by_id.insert(project.id, project);
         }
-        let snapshot = Arc::new(snapshot);
-        self.inner.projects.set(Arc::clone(&snapshot));
         Ok(snapshot)
-    }
-
-    /// Forgets what is remembered of projects, after a change is committed.
-    async fn forget_projects(&self) {
-        // Whoever is renewing may have read before the change: wait, then drop what they read.
-        let _alone = self.inner.projects.renewing.lock().await;
-        self.inner.projects.set(Arc::default());
     }
 
     /// Creates a project that the records alone know.
@@ -160,7 +128,7 @@ impl Records {
                 .await
         })
         .map_err(RecordsError::from)?;
-        self.forget_projects().await;
+        self.inner.projects.forget().await;
         id.map(ProjectId).ok_or(CreateError::KeyTaken)
     }
 
@@ -175,7 +143,7 @@ impl Records {
         write!(self.engine(), pool => {
             sqlx::query(SQL).bind(id.0).bind(Json(secret_keys)).bind(Json(settings)).execute(pool).await.map(drop)
         })?;
-        self.forget_projects().await;
+        self.inner.projects.forget().await;
         Ok(())
     }
 
@@ -217,7 +185,7 @@ impl Records {
             }
             tx.commit().await?;
         });
-        self.forget_projects().await;
+        self.inner.projects.forget().await;
         Ok(())
     }
 }

@@ -193,7 +193,7 @@ impl Changer {
             tell!(tx, told, now)?;
             tx.commit().await?;
             if !told.is_empty() {
-                self.hooks.arrived.notify_one();
+                self.hooks.happened();
             }
             (answers, work)
         });

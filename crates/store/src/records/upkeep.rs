@@ -32,6 +32,22 @@ pub struct Removable {
     pub size: u64,
 }
 
+/// Whether the time of a file is over that nobody has stored, where `$1` is the upload time up to which it is: but not before its copies
+/// to custom storages are made or given up. Whether there are any is not known while something waits to be spread that is as
+/// old as the file; a minute makes up for clocks that differ.
+macro_rules! expired {
+    () => {
+        "stored_at IS NULL AND removed_at IS NULL AND uploaded_at < $1 \
+         AND NOT EXISTS (SELECT 1 FROM copies c WHERE c.file = files.id AND c.ended_at IS NULL) \
+         AND NOT (EXISTS (SELECT 1 FROM storages s WHERE s.project = files.project AND s.auto_event IS NOT NULL) \
+             AND COALESCE((SELECT e.created_at FROM events e WHERE e.project = files.project ORDER BY e.id LIMIT 1) \
+                 < $1 + 60000000, FALSE))"
+    };
+}
+
+pub(super) const EXPIRED: &str =
+    concat!("SELECT id, uploaded_at, size FROM files WHERE ", expired!(), " ORDER BY uploaded_at LIMIT $2");
+
 /// Makes the blobs of these files garbage: a `Result<(), sqlx::Error>`.
 macro_rules! discard {
     ($engine:expr, $tx:expr, $ids:expr, $now:expr) => {
@@ -69,12 +85,11 @@ fn of_expired(files: Vec<File>, now: Timestamp, cause: &Cause, wanted: &AllWante
 }
 
 impl Records {
-    /// Up to `limit` files that are neither stored nor removed and were uploaded before `cutoff`, oldest first.
+    /// Up to `limit` files that are neither stored nor removed, were uploaded before `cutoff`, and of which no copy waits to be made;
+    /// oldest first.
     pub async fn expired_files(&self, cutoff: Timestamp, limit: u32) -> Result<Vec<Expired>, RecordsError> {
-        const SQL: &str = "SELECT id, uploaded_at, size FROM files \
-             WHERE stored_at IS NULL AND removed_at IS NULL AND uploaded_at < $1 ORDER BY uploaded_at LIMIT $2";
         let rows: Vec<(Uuid, i64, i64)> = read!(self.engine(), pool => {
-            sqlx::query_as(SQL).bind(cutoff.0).bind(i64::from(limit)).fetch_all(pool).await
+            sqlx::query_as(EXPIRED).bind(cutoff.0).bind(i64::from(limit)).fetch_all(pool).await
         })?;
         let expired = |(id, uploaded_at, size)| Expired {
             id: FileId(id),
@@ -84,8 +99,8 @@ impl Records {
         Ok(rows.into_iter().map(expired).collect())
     }
 
-    /// Marks up to `limit` temporary files that were uploaded before `cutoff` as removed and lets go of their blobs, in
-    /// one transaction. Several nodes may ask at once: each file is answered to one of them. `cause` is told to webhooks.
+    /// Marks up to `limit` of the files that [`Records::expired_files`] answers as removed and lets go of their blobs, in one
+    /// transaction. Several nodes may ask at once: each file is answered to one of them. `cause` is told to webhooks.
     pub async fn expire_files(
         &self,
         cutoff: Timestamp,
@@ -93,18 +108,14 @@ impl Records {
         limit: u32,
         cause: &Cause,
     ) -> Result<Vec<FileId>, RecordsError> {
-        const DUE_SQLITE: &str = concat!(
-            "SELECT ",
-            columns!(),
-            " FROM files \
-             WHERE stored_at IS NULL AND removed_at IS NULL AND uploaded_at < $1 ORDER BY uploaded_at LIMIT $2"
-        );
+        const DUE_SQLITE: &str =
+            concat!("SELECT ", columns!(), " FROM files WHERE ", expired!(), " ORDER BY uploaded_at LIMIT $2");
         const DUE_POSTGRES: &str = concat!(
             "SELECT ",
             columns!(),
-            " FROM files \
-             WHERE stored_at IS NULL AND removed_at IS NULL AND uploaded_at < $1 ORDER BY uploaded_at LIMIT $2 \
-             FOR UPDATE SKIP LOCKED"
+            " FROM files WHERE ",
+            expired!(),
+            " ORDER BY uploaded_at LIMIT $2 FOR UPDATE OF files SKIP LOCKED"
         );
         const REMOVE_SQLITE: &str = "UPDATE files SET removed_at = $2, blob = NULL \
              WHERE id IN (SELECT unhex(value) FROM json_each($1))";
@@ -126,7 +137,7 @@ impl Records {
             tell!(tx, told, now)?;
             tx.commit().await?;
             if !told.is_empty() {
-                self.inner.hooks.arrived.notify_one();
+                self.inner.hooks.happened();
             }
             ids
         });
@@ -200,26 +211,34 @@ impl Records {
         Ok(())
     }
 
-    /// Deletes up to `limit` records of files that were removed before `cutoff` and whose blobs are gone, and what is
-    /// remembered of URLs that they were fetched from; answers how many files there were.
+    /// Deletes up to `limit` records of files that were removed before `cutoff` and whose blobs are gone, what is
+    /// remembered of URLs that they were fetched from, and copies of them that have failed; answers how many files there were.
     pub async fn purge_removed(&self, cutoff: Timestamp, limit: u32) -> Result<u64, RecordsError> {
         const FILES_SQLITE: &str = "DELETE FROM files WHERE id IN \
              (SELECT id FROM files WHERE removed_at < $1 AND blob IS NULL ORDER BY removed_at LIMIT $2) RETURNING id";
         // Whoever locks one of these files may be about to lock another one of them.
         const FILES_POSTGRES: &str = "DELETE FROM files WHERE id = ANY (ARRAY(SELECT id FROM files \
              WHERE removed_at < $1 AND blob IS NULL ORDER BY removed_at LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING id";
+        // Copies that wait find out themselves.
+        const COPIES_SQLITE: &str = "DELETE FROM copies WHERE file IN (SELECT unhex(value) FROM json_each($1)) \
+             AND ended_at IS NOT NULL AND upload IS NULL";
+        const COPIES_POSTGRES: &str = "DELETE FROM copies WHERE id IN (SELECT id FROM copies \
+                 WHERE file = ANY (ARRAY(SELECT value::uuid FROM jsonb_array_elements_text($1::jsonb))) \
+                 AND ended_at IS NOT NULL AND upload IS NULL ORDER BY id FOR UPDATE)";
         const HISTORY_SQLITE: &str = "DELETE FROM url_history WHERE file IN (SELECT unhex(value) FROM json_each($1))";
         const HISTORY_POSTGRES: &str = "DELETE FROM url_history \
              WHERE file = ANY (ARRAY(SELECT value::uuid FROM jsonb_array_elements_text($1::jsonb)))";
-        let (files, history) = match self.engine() {
-            Engine::Sqlite { .. } => (FILES_SQLITE, HISTORY_SQLITE),
-            Engine::Postgres(_) => (FILES_POSTGRES, HISTORY_POSTGRES),
+        let (files, traces) = match self.engine() {
+            Engine::Sqlite { .. } => (FILES_SQLITE, [HISTORY_SQLITE, COPIES_SQLITE]),
+            Engine::Postgres(_) => (FILES_POSTGRES, [HISTORY_POSTGRES, COPIES_POSTGRES]),
         };
         let purged: Vec<Uuid> = transaction!(self.engine(), tx => {
             let purged: Vec<Uuid> =
                 sqlx::query_scalar(files).bind(cutoff.0).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
             if !purged.is_empty() {
-                sqlx::query(history).bind(json_of(purged.iter().copied())).execute(&mut *tx).await?;
+                for traces in traces {
+                    sqlx::query(traces).bind(json_of(purged.iter().copied())).execute(&mut *tx).await?;
+                }
             }
             tx.commit().await?;
             purged

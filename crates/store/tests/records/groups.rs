@@ -24,8 +24,15 @@ async fn a_group_comes_back_as_it_was_made(case: Case) {
     let id = GroupId { uuid, count: 4 };
     let expected = Group { id, project, created_at, members: members.clone() };
     assert_eq!(records.group(id).await.unwrap(), Some(expected));
+    for (place, member) in (0..).zip(&members) {
+        assert_eq!(records.group_member(id, place).await.unwrap(), Some((project, Some(member.clone()))));
+    }
+    for place in [4, u32::MAX] {
+        assert_eq!(records.group_member(id, place).await.unwrap(), Some((project, None)));
+    }
     for count in [1, 3, 5, u32::MAX] {
         assert_eq!(records.group(GroupId { uuid, count }).await.unwrap(), None);
+        assert_eq!(records.group_member(GroupId { uuid, count }, 0).await.unwrap(), None);
     }
     assert_eq!(records.group(GroupId { uuid: Ids::random().uuid(), count: 4 }).await.unwrap(), None);
     assert!(records.create_group(uuid, project, &members[..1], T0).await.is_err(), "the id is taken");

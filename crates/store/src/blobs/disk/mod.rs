@@ -23,7 +23,7 @@ use super::key::{Key, PackId, Packed};
 use super::options::OpenError;
 use super::seek::BlobReader;
 use super::spool::{Spool, blocking};
-use super::{BlobError, BlobStream, os};
+use super::{BlobError, BlobStream, HeldBlob, os};
 use crate::Durability;
 use appender::Appender;
 use files::Files;
@@ -110,6 +110,11 @@ impl Disk {
     /// Opens a blob of its own, of `len` bytes, for reading here and there.
     pub(super) async fn reader(&self, id: Uuid, len: u64) -> Result<BlobReader, BlobError> {
         Ok(BlobReader::of_file(Bytes::new(), self.open_file(id, len).await?, len))
+    }
+
+    /// Holds a blob of its own, of `len` bytes, open.
+    pub(super) async fn hold(&self, id: Uuid, len: u64) -> Result<HeldBlob, BlobError> {
+        Ok(HeldBlob::of_file(self.open_file(id, len).await?, Arc::clone(&self.spool.buffers)))
     }
 
     /// Reads a blob out of its pack.

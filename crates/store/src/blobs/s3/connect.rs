@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use aws_config::meta::region::RegionProviderChain;
+use aws_config::sts::AssumeRoleProvider;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::SharedCredentialsProvider;
+use aws_sdk_s3::config::SharedHttpClient;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation};
@@ -27,43 +30,70 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a server may think before it begins to answer.
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
+/// What a role is told who assumes it.
+const SESSION: &str = "stowage";
+
 /// Length of the probe in bytes. Any length shows whether a server keeps the frames of a signed stream.
 const PROBE: u16 = 60_000;
 
-/// A client for the bucket.
-pub(super) async fn client(bucket: &Bucket, options: &Options) -> Result<Client, OpenError> {
-    let http = aws_smithy_http_client::Builder::new()
+/// How a bucket is reached: this store's own, and custom storages, to which a higher room copies.
+#[derive(Clone)]
+pub struct Reach<'r> {
+    /// Connections; those who share it share them.
+    pub http: SharedHttpClient,
+    /// The address of the service; none means AWS.
+    pub endpoint: Option<&'r str>,
+    /// The region; none takes that of the environment, or one that servers without regions take.
+    pub region: Option<&'r str>,
+    /// Whether the bucket stands in the path of an address; none means: where there is an endpoint.
+    pub path_style: Option<bool>,
+    /// An access key and its secret; none takes those of the AWS environment.
+    pub keys: Option<(&'r str, &'r str)>,
+    /// A role that is assumed with these keys, and what its owner wants to be told.
+    pub role: Option<(&'r str, Option<&'r str>)>,
+    /// Checksums that the client adds to what it sends.
+    pub checksums: Checksums,
+}
+
+/// Connections to S3 services, which trust what the platform trusts.
+pub fn http() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-        .build_https();
+        .build_https()
+}
+
+/// A client for a bucket. It has asked for nothing yet, except where a role or the environment's keys are to be found out.
+pub async fn client(reach: &Reach<'_>) -> Client {
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
+        .http_client(reach.http.clone())
         .timeout_config(timeouts)
         .retry_config(RetryConfig::standard());
-    let region = bucket.region.clone().map(Region::new);
-    loader = match (&bucket.endpoint, region) {
+    let region = reach.region.map(|region| Region::new(region.to_owned()));
+    loader = match (reach.endpoint, region) {
         (_, Some(region)) => loader.region(region),
         // Servers of one's own have no regions; asking the cloud's metadata service for one would only delay the start.
         (Some(_), None) => loader.region(Region::new(DEFAULT_REGION)),
         (None, None) => loader.region(RegionProviderChain::default_provider().or_else(DEFAULT_REGION)),
     };
-    loader = match (options.access_key_id.as_str(), options.secret_access_key.as_str()) {
-        ("", "") => loader,
-        ("", _) => {
-            return Err(OpenError::new("blobs.access_key_id: it is missing, but blobs.secret_access_key is set"));
-        }
-        (_, "") => {
-            return Err(OpenError::new("blobs.secret_access_key: it is missing, but blobs.access_key_id is set"));
-        }
-        (id, secret) => loader.credentials_provider(Credentials::new(id, secret, None, None, "configuration")),
-    };
-    if let Some(endpoint) = &bucket.endpoint {
+    if let Some((id, secret)) = reach.keys {
+        loader = loader.credentials_provider(Credentials::new(id, secret, None, None, "configuration"));
+    }
+    if let Some(endpoint) = reach.endpoint {
         loader = loader.endpoint_url(endpoint);
     }
-    let shared = loader.load().await;
+    let mut shared = loader.load().await;
+    if let Some((arn, external_id)) = reach.role {
+        let mut role = AssumeRoleProvider::builder(arn).session_name(SESSION).configure(&shared);
+        if let Some(external_id) = external_id {
+            role = role.external_id(external_id);
+        }
+        let provider = SharedCredentialsProvider::new(role.build().await);
+        shared = shared.into_builder().credentials_provider(provider).build();
+    }
     let custom = shared.endpoint_url().is_some();
-    let mut config = aws_sdk_s3::config::Builder::from(&shared).force_path_style(bucket.path_style.unwrap_or(custom));
-    let always = match options.checksums {
+    let mut config = aws_sdk_s3::config::Builder::from(&shared).force_path_style(reach.path_style.unwrap_or(custom));
+    let always = match reach.checksums {
         Checksums::Auto => !custom,
         Checksums::Always => true,
         Checksums::WhenRequired => false,
@@ -77,7 +107,31 @@ pub(super) async fn client(bucket: &Bucket, options: &Options) -> Result<Client,
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
     };
-    Ok(Client::from_conf(config.build()))
+    Client::from_conf(config.build())
+}
+
+/// A client for the bucket of the blobs.
+pub(super) async fn own_client(bucket: &Bucket, options: &Options) -> Result<Client, OpenError> {
+    let keys = match (options.access_key_id.as_str(), options.secret_access_key.as_str()) {
+        ("", "") => None,
+        ("", _) => {
+            return Err(OpenError::new("blobs.access_key_id: it is missing, but blobs.secret_access_key is set"));
+        }
+        (_, "") => {
+            return Err(OpenError::new("blobs.secret_access_key: it is missing, but blobs.access_key_id is set"));
+        }
+        keys => Some(keys),
+    };
+    let reach = Reach {
+        http: http(),
+        endpoint: bucket.endpoint.as_deref(),
+        region: bucket.region.as_deref(),
+        path_style: bucket.path_style,
+        keys,
+        role: None,
+        checksums: options.checksums,
+    };
+    Ok(client(&reach).await)
 }
 
 /// A client that makes URLs for others, who reach the bucket by the way that the options name.
@@ -184,7 +238,7 @@ mod tests {
         let url = async |options: Options| {
             let options = Options { access_key_id: "key".into(), secret_access_key: "secret".into(), ..options };
             let Ok(Place::S3(bucket)) = options.place(Path::new("/data")) else { panic!("a bucket") };
-            let client = presigner(&client(&bucket, &options).await.unwrap(), &bucket, &options);
+            let client = presigner(&own_client(&bucket, &options).await.unwrap(), &bucket, &options);
             let part = client.upload_part().bucket(&bucket.name).key("k").upload_id("u").part_number(1);
             let life = PresigningConfig::expires_in(Duration::from_hours(1)).unwrap();
             let request = part.presigned(life).await.unwrap();

@@ -25,6 +25,11 @@ const AT_ONCE: usize = 4;
 /// What the name of a source is written in: it goes into a header, which nobody encodes for us.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
+/// The source of a copy, as a header names it.
+pub fn copy_source(bucket: &str, object: &str) -> String {
+    utf8_percent_encode(&format!("{bucket}/{object}"), ENCODED).to_string()
+}
+
 impl S3 {
     /// Makes a second object of the `size` bytes of another.
     pub(in super::super) async fn copy(s3: &Arc<Self>, id: Uuid, size: u64) -> Result<Uuid, BlobError> {
@@ -34,7 +39,7 @@ impl S3 {
     /// The same, with what is larger than `at_once` bytes in parts of `part` bytes.
     async fn copy_by(s3: &Arc<Self>, id: Uuid, size: u64, at_once: u64, part: u64) -> Result<Uuid, BlobError> {
         let copier = Arc::clone(s3);
-        let source = utf8_percent_encode(&format!("{}/{}", s3.bucket, s3.object(id)), ENCODED).to_string();
+        let source = copy_source(&s3.bucket, &s3.object(id));
         S3::write(s3, async move |object| {
             if size <= at_once {
                 copier.copy_whole(source, &object).await

@@ -1,4 +1,5 @@
 //! Blobs in a bucket. Drafts wait in a local folder, so that a refused upload never touches the bucket.
+//! What is public here serves the room that copies files to other people's buckets.
 
 mod blocks;
 mod connect;
@@ -24,7 +25,10 @@ use super::options::{Bucket, OpenError, Options, PartUrls};
 use super::spool::{Spool, blocking};
 use super::{BlobError, Cursor, Inventory, Stored};
 pub(super) use blocks::Blocks;
+pub use connect::{Reach, client, http};
+pub use copy::copy_source;
 pub(super) use parts::PartTarget;
+pub use upload::{body, part_ranges};
 
 /// How long the probe of [`S3::ready`] may take.
 const READY_WITHIN: Duration = Duration::from_secs(5);
@@ -35,11 +39,23 @@ const COPY_WITHIN: Duration = Duration::from_mins(10);
 /// How many keys a page of the inventory has at most.
 const PAGE: i32 = 1000;
 
+/// Where a blob lies in S3, for those who let S3 copy it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct S3Place<'b> {
+    /// The address of the service; none means AWS.
+    pub endpoint: Option<&'b str>,
+    /// The bucket.
+    pub bucket: &'b str,
+    /// The key of the object.
+    pub object: String,
+}
+
 /// The store.
 pub(super) struct S3 {
     client: Client,
     bucket: String,
     prefix: String,
+    endpoint: Option<String>,
     spool: Arc<Spool>,
     /// Makes URLs for parts; none where they come through our own door.
     presigner: Option<Client>,
@@ -53,13 +69,14 @@ impl S3 {
         let spool = blocking(move || Ok(Spool::open(folder, reserve)?)).await.map_err(|error| {
             OpenError::new(format!("data_dir: the folder for unfinished uploads cannot be used: {error}"))
         })?;
-        let client = connect::client(&bucket, options).await?;
+        let client = connect::own_client(&bucket, options).await?;
         let custom = bucket.endpoint.is_some();
         let presigner = match options.part_urls {
             PartUrls::Presigned => Some(connect::presigner(&client, &bucket, options)),
             PartUrls::Own => None,
         };
-        let store = Self { client, bucket: bucket.name, prefix: bucket.prefix, spool, presigner };
+        let store =
+            Self { client, bucket: bucket.name, prefix: bucket.prefix, endpoint: bucket.endpoint, spool, presigner };
         store.find_bucket(bucket.region.as_deref()).await?;
         store.check_presigning().await?;
         if custom {
@@ -74,6 +91,11 @@ impl S3 {
 
     fn object(&self, id: Uuid) -> String {
         format!("{}{}", self.prefix, id.simple())
+    }
+
+    /// Where a blob lies.
+    pub(super) fn place(&self, id: Uuid) -> S3Place<'_> {
+        S3Place { endpoint: self.endpoint.as_deref(), bucket: &self.bucket, object: self.object(id) }
     }
 
     /// The id of an object that this store may have written.
@@ -127,7 +149,7 @@ impl S3 {
 }
 
 /// For requests that a server may work on for long. Some say now and then that they are not done yet, but slowly.
-fn patient() -> Builder {
+pub fn patient() -> Builder {
     let timeouts = TimeoutConfig::builder().read_timeout(COPY_WITHIN).build();
     Config::builder().timeout_config(timeouts).stalled_stream_protection(StalledStreamProtectionConfig::disabled())
 }
@@ -140,7 +162,7 @@ fn age(moment: &DateTime) -> Duration {
 }
 
 /// An error of the client.
-type Failure<E> = SdkError<E, aws_sdk_s3::config::http::HttpResponse>;
+pub type Failure<E> = SdkError<E, aws_sdk_s3::config::http::HttpResponse>;
 
 /// Whether the server says that there is no such thing.
 fn is_missing<E: ProvideErrorMetadata>(error: &Failure<E>) -> bool {
@@ -163,7 +185,7 @@ where
 }
 
 /// An error and what caused it, in one line.
-fn causes(error: &dyn std::error::Error) -> String {
+pub fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

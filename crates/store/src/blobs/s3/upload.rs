@@ -179,13 +179,13 @@ fn completed(number: i32, sent: UploadPartOutput) -> CompletedPart {
 }
 
 /// The parts, of `part` bytes if that is not too many, in which an object of `len` bytes is written.
-pub(super) fn part_ranges(len: u64, part: u64) -> impl Iterator<Item = Range<u64>> {
+pub fn part_ranges(len: u64, part: u64) -> impl Iterator<Item = Range<u64>> {
     let part = part.max(len.div_ceil(MOST_PARTS));
     (0..len.div_ceil(part)).map(move |n| n * part..len.min((n + 1) * part))
 }
 
 /// A request body of `len` bytes that is read anew for every attempt.
-pub(super) fn body(len: u64, open: impl Fn() -> BlobStream + Send + Sync + 'static) -> ByteStream {
+pub fn body(len: u64, open: impl Fn() -> BlobStream + Send + Sync + 'static) -> ByteStream {
     ByteStream::new(SdkBody::retryable(move || SdkBody::from_body_1_x(Streamed { stream: Mutex::new(open()), len })))
 }
 
