@@ -21,12 +21,13 @@ struct Class {
 pub(crate) struct Admission {
     small: Class,
     large: Class,
+    memory: u64,
 }
 
 /// The right to take memory, until it is dropped.
 pub(crate) struct Admitted {
     _place: Option<OwnedSemaphorePermit>,
-    _memory: Option<OwnedSemaphorePermit>,
+    _memory: [Option<OwnedSemaphorePermit>; 2],
 }
 
 impl Class {
@@ -39,26 +40,47 @@ impl Class {
             units,
         }
     }
+
+    /// Waits for memory; nothing is no wait.
+    async fn take(&self, units: u32) -> Option<OwnedSemaphorePermit> {
+        // It is never closed.
+        Arc::clone(&self.memory).acquire_many_owned(units).await.ok()
+    }
 }
 
 impl Admission {
     /// For `threads` threads and `memory` bytes.
     pub(crate) fn new(threads: usize, memory: u64) -> Self {
         let small = memory / 2;
-        Self { small: Class::new(threads + 2, small), large: Class::new(threads + 2, memory - small) }
+        let (small, large) = (Class::new(threads + 2, small), Class::new(threads + 2, memory - small));
+        Self { small, large, memory }
     }
 
-    /// Waits until `memory` bytes may be taken. More than there are at all is let in alone.
+    /// The bytes of memory that there are for all together.
+    pub(crate) fn memory(&self) -> u64 {
+        self.memory
+    }
+
+    /// Waits until `memory` bytes may be taken. What its class does not have is taken from the other one; more than there are
+    /// at all is let in alone, and has to do with what there is.
     pub(crate) async fn enter(&self, weight: Weight, memory: u64) -> Admitted {
-        let class = match weight {
-            Weight::Small => &self.small,
-            Weight::Large => &self.large,
+        let (class, other) = match weight {
+            Weight::Small => (&self.small, &self.large),
+            Weight::Large => (&self.large, &self.small),
         };
-        let units = u32::try_from(memory.div_ceil(UNIT)).unwrap_or(u32::MAX).clamp(1, class.units);
-        // They are never closed.
+        let wanted = u32::try_from(memory.div_ceil(UNIT)).unwrap_or(u32::MAX).max(1);
+        let own = wanted.min(class.units);
+        let rest = (wanted - own).min(other.units);
+        let (small, large) = match weight {
+            Weight::Small => (own, rest),
+            Weight::Large => (rest, own),
+        };
+        // It is never closed.
         let place = Arc::clone(&class.places).acquire_owned().await.ok();
-        let memory = Arc::clone(&class.memory).acquire_many_owned(units).await.ok();
-        Admitted { _place: place, _memory: memory }
+        // All who need both take them in this order, so that no two wait for each other.
+        let large = self.large.take(large).await;
+        let small = self.small.take(small).await;
+        Admitted { _place: place, _memory: [large, small] }
     }
 }
 
@@ -71,15 +93,28 @@ mod tests {
     #[tokio::test]
     async fn memory_is_given_out_once() {
         let admission = Admission::new(4, 6 << 20);
-        let one = admission.enter(Weight::Large, 2 << 20).await;
+        let _one = admission.enter(Weight::Large, 2 << 20).await;
         assert!(admission.enter(Weight::Large, 2 << 20).now_or_never().is_none(), "1 MiB is left");
         let other = admission.enter(Weight::Large, 1 << 20).now_or_never();
         assert!(other.is_some() && admission.enter(Weight::Large, 1).now_or_never().is_none());
         assert!(admission.enter(Weight::Small, 1 << 20).now_or_never().is_some(), "small ones have their own");
-        drop((one, other));
-        let huge = admission.enter(Weight::Large, u64::MAX).now_or_never();
+    }
+
+    #[tokio::test]
+    async fn what_its_class_does_not_have_is_taken_from_the_other() {
+        let admission = Admission::new(4, 6 << 20);
+        let four = admission.enter(Weight::Large, 4 << 20).now_or_never();
+        assert!(four.is_some() && admission.enter(Weight::Large, 1).now_or_never().is_none());
+        assert!(admission.enter(Weight::Small, 3 << 20).now_or_never().is_none(), "2 MiB are left");
+        let small = admission.enter(Weight::Small, 2 << 20).now_or_never();
+        assert!(small.is_some());
+        assert!(admission.enter(Weight::Large, u64::MAX).now_or_never().is_none(), "somebody is there");
+        drop((four, small));
+        let huge = admission.enter(Weight::Small, u64::MAX).now_or_never();
         assert!(huge.is_some(), "too much for all is let in alone");
-        assert!(admission.enter(Weight::Large, 1).now_or_never().is_none());
+        for weight in [Weight::Small, Weight::Large] {
+            assert!(admission.enter(weight, 1).now_or_never().is_none());
+        }
     }
 
     #[tokio::test]

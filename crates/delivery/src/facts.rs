@@ -15,7 +15,7 @@ use crate::key::{Key, Making};
 use crate::label::{Kind, Label};
 use crate::picture::{Look, Task, VariantRequest, refused};
 use crate::variant::{Outcome, VariantError};
-use crate::variants::Made;
+use crate::variants::{Line, Made};
 
 /// The answer to `json`: facts of an original, or of what was made of it.
 #[derive(Serialize)]
@@ -99,7 +99,7 @@ impl Delivery {
             let (variants, task) = (Arc::clone(&self.variants), Task::new(self, request, accept));
             task.run(variants, begun, move |job| describe(job, facts, &id))
         };
-        Box::pin(self.variants.get_or_make(key, None, make)).await
+        Box::pin(self.variants.get_or_make(key, Line::Pictures, make)).await
     }
 
     /// The faces of a picture as JSON: `detect_faces`.
@@ -113,7 +113,7 @@ impl Delivery {
             let (variants, task) = (Arc::clone(&self.variants), Task::new(self, request, accept));
             task.run(variants, begun, detect)
         };
-        Box::pin(self.variants.get_or_make(key, None, make)).await
+        Box::pin(self.variants.get_or_make(key, Line::Pictures, make)).await
     }
 }
 

@@ -6,9 +6,9 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::future::{AbortHandle, Abortable};
 use stowage_model::FileId;
 use tokio::sync::watch;
-use tokio::task::AbortHandle;
 
 use crate::key::Key;
 use crate::variant::{Outcome, VariantError};
@@ -19,6 +19,8 @@ pub(crate) struct Flights {
     /// How many there may be.
     most: usize,
     numbers: AtomicU64,
+    /// How many are under way, for the metrics.
+    gauge: metrics::Gauge,
 }
 
 struct Flight {
@@ -86,6 +88,7 @@ impl Pilot {
 
 impl Drop for Pilot {
     fn drop(&mut self) {
+        self.flights.gauge.decrement(1.0);
         let mut flying = self.flights.lock();
         if flying.get(&self.key).is_some_and(|flight| flight.number == self.number) {
             flying.remove(&self.key);
@@ -102,25 +105,25 @@ struct Passenger {
 
 impl Drop for Passenger {
     fn drop(&mut self) {
-        let mut flying = self.flights.lock();
-        let Some(flight) = flying.get_mut(&self.key).filter(|flight| flight.number == self.number) else { return };
-        flight.waiting -= 1;
-        if flight.waiting == 0 && !flight.state.begun.load(Ordering::SeqCst) {
+        let left = {
+            let mut flying = self.flights.lock();
+            let Some(flight) = flying.get_mut(&self.key).filter(|flight| flight.number == self.number) else { return };
+            flight.waiting -= 1;
+            if flight.waiting > 0 || flight.state.begun.load(Ordering::SeqCst) {
+                return;
+            }
+            flying.remove(&self.key)
+        };
+        if let Some(flight) = left {
             flight.task.abort();
-            flying.remove(&self.key);
         }
     }
 }
 
 impl Flights {
-    /// No more than `most` at the same time.
-    pub(crate) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { flying: Mutex::default(), most, numbers: AtomicU64::new(0) })
-    }
-
-    /// How many are under way.
-    pub(crate) fn len(&self) -> usize {
-        self.lock().len()
+    /// No more than `most` at the same time; `gauge` is told how many there are.
+    pub(crate) fn new(most: usize, gauge: metrics::Gauge) -> Arc<Self> {
+        Arc::new(Self { flying: Mutex::default(), most, numbers: AtomicU64::new(0), gauge })
     }
 
     /// Joins the computation for `key`, or begins it with `fly`, which answers through its pilot. None where there are too
@@ -144,22 +147,29 @@ impl Flights {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let mut flying = self.lock();
-        if let Some(flight) = flying.get_mut(&key) {
-            flight.waiting += 1;
-            let passenger = Passenger { flights: Arc::clone(self), key, number: flight.number };
-            return Some((flight.outcome.clone(), passenger));
-        }
-        if flying.len() >= self.most {
-            return None;
-        }
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let (sender, outcome) = watch::channel(None);
-        let state = Arc::new(State::default());
-        let pilot = Pilot { flights: Arc::clone(self), key, number, state: Arc::clone(&state), outcome: sender };
-        let task = tokio::spawn(fly(pilot)).abort_handle();
-        flying.insert(key, Flight { number, waiting: 1, state, outcome: outcome.clone(), task });
-        Some((outcome, Passenger { flights: Arc::clone(self), key, number }))
+        let (pilot, registration, outcome) = {
+            let mut flying = self.lock();
+            if let Some(flight) = flying.get_mut(&key) {
+                flight.waiting += 1;
+                let passenger = Passenger { flights: Arc::clone(self), key, number: flight.number };
+                return Some((flight.outcome.clone(), passenger));
+            }
+            if flying.len() >= self.most {
+                return None;
+            }
+            let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+            let (sender, outcome) = watch::channel(None);
+            let state = Arc::new(State::default());
+            let (task, registration) = AbortHandle::new_pair();
+            let pilot = Pilot { flights: Arc::clone(self), key, number, state: Arc::clone(&state), outcome: sender };
+            flying.insert(key, Flight { number, waiting: 1, state, outcome: outcome.clone(), task });
+            (pilot, registration, outcome)
+        };
+        self.gauge.increment(1.0);
+        let passenger = Passenger { flights: Arc::clone(self), key, number: pilot.number };
+        // Not under the lock: a runtime that is closing drops the task here, and with it the pilot, which takes the lock.
+        drop(tokio::spawn(Abortable::new(fly(pilot), registration)));
+        Some((outcome, passenger))
     }
 
     /// What is being made of these files is not to be kept; whoever comes from now on begins anew.
@@ -191,6 +201,16 @@ mod tests {
     use crate::key::Making;
     use crate::label::{Kind, Label};
     use crate::variant::Variant;
+
+    impl Flights {
+        fn len(&self) -> usize {
+            self.lock().len()
+        }
+    }
+
+    fn flights(most: usize) -> Arc<Flights> {
+        Flights::new(most, metrics::Gauge::noop())
+    }
 
     fn key() -> Key {
         Key::new(Ids::random().file(), Making::Picture, "", &[])
@@ -236,7 +256,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_hundred_who_want_the_same_share_one_computation() {
-        let (flights, key, work) = (Flights::new(1), key(), Work::new(true));
+        let (flights, key, work) = (flights(1), key(), Work::new(true));
         let all: Vec<_> = (0..100)
             .map(|_| {
                 let (flights, fly) = (Arc::clone(&flights), work.fly(key));
@@ -254,7 +274,7 @@ mod tests {
 
     #[tokio::test]
     async fn there_are_only_so_many() {
-        let (flights, work) = (Flights::new(1), Work::new(true));
+        let (flights, work) = (flights(1), Work::new(true));
         let (first, second) = (key(), key());
         let flying = tokio::spawn({
             let (flights, fly) = (Arc::clone(&flights), work.fly(first));
@@ -270,7 +290,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_is_called_off_when_the_last_one_leaves_before_it_has_begun() {
-        let (flights, key, work) = (Flights::new(8), key(), Work::new(false));
+        let (flights, key, work) = (flights(8), key(), Work::new(false));
         let one = tokio::spawn({
             let (flights, fly) = (Arc::clone(&flights), work.fly(key));
             async move { flights.join(key, fly).await }
@@ -290,7 +310,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_that_has_begun_is_finished_for_those_who_come_later() {
-        let (flights, key, work) = (Flights::new(8), key(), Work::new(true));
+        let (flights, key, work) = (flights(8), key(), Work::new(true));
         let one = tokio::spawn({
             let (flights, fly) = (Arc::clone(&flights), work.fly(key));
             async move { flights.join(key, fly).await }
@@ -306,7 +326,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_crash_is_a_failure_and_leaves_nothing() {
-        let (flights, key) = (Flights::new(8), key());
+        let (flights, key) = (flights(8), key());
         let crash = |pilot: Pilot| async move {
             assert!(!pilot.wanted().yes(), "a crash, on purpose");
         };
@@ -317,7 +337,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_made_of_a_forgotten_file_is_unwanted() {
-        let (flights, key) = (Flights::new(8), key());
+        let (flights, key) = (flights(8), key());
         let (told, answer) = tokio::sync::oneshot::channel();
         let gate = Arc::new(Semaphore::new(0));
         let flying = tokio::spawn({
@@ -334,5 +354,42 @@ mod tests {
         gate.add_permits(1);
         flying.await.unwrap().unwrap().unwrap();
         assert!(!answer.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn it_is_known_how_many_are_under_way() {
+        let gauge = Arc::new(AtomicU64::new(0));
+        let flights = Flights::new(8, metrics::Gauge::from_arc(Arc::clone(&gauge)));
+        let under_way = || f64::from_bits(gauge.load(Ordering::SeqCst));
+        let work = Work::new(false);
+        let asked: Vec<_> = (0..3)
+            .map(|_| {
+                let (flights, key) = (Arc::clone(&flights), key());
+                let fly = work.fly(key);
+                tokio::spawn(async move { flights.join(key, fly).await })
+            })
+            .collect();
+        settle().await;
+        assert!((under_way() - 3.0).abs() < 0.1);
+        asked[0].abort();
+        settle().await;
+        flights.forget(|_| true);
+        settle().await;
+        work.gate.add_permits(3);
+        settle().await;
+        assert!(under_way().abs() < 0.1, "one was called off, two have landed");
+    }
+
+    #[test]
+    fn a_runtime_that_is_closing_takes_nobody() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let handle = runtime.handle().clone();
+        drop(runtime);
+        let _inside = handle.enter();
+        let (flights, key, work) = (flights(8), key(), Work::new(true));
+        let (outcome, passenger) = flights.board(key, work.fly(key)).unwrap();
+        assert!(outcome.has_changed().is_err(), "nobody will answer");
+        drop(passenger);
+        assert_eq!(flights.len(), 0);
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use stowage_model::FileId;
 
 /// Counts changes of the engine after which the same operations make other bytes; keys, and so the tags of answers, are new then.
-const ENGINE: u32 = 1;
+const ENGINE: u32 = 2;
 
 /// Under what a variant is found again.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]

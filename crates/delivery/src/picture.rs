@@ -17,7 +17,7 @@ use crate::key::{Key, Making};
 use crate::label::{Kind, Label};
 use crate::source;
 use crate::variant::{Outcome, VariantError};
-use crate::variants::{Made, Variants};
+use crate::variants::{Line, Made, RETRY_AFTER, Variants};
 
 /// The largest AVIF in pixels that counts as a moment's work.
 const LIGHT_AVIF: u64 = 50_000;
@@ -121,13 +121,17 @@ impl Task {
 
     /// Waits for memory, fetches the bytes, and has `compute` run on a thread of the crew.
     pub(crate) async fn run(
-        self,
+        mut self,
         variants: Arc<Variants>,
         begun: Begun,
         compute: impl FnOnce(&Job<'_>) -> Result<Made, VariantError> + Send + 'static,
     ) -> Result<Made, VariantError> {
         let (memory, weight) = self.cost();
         let admitted = variants.admission.enter(weight, memory).await;
+        // What is let in alone has to do with what there is: for pixels, that which the files leave.
+        let files = self.overlays.iter().fold(self.file.size, |sum, file| sum.saturating_add(file.size));
+        let limits = &mut self.options.limits;
+        limits.max_memory = limits.max_memory.min(variants.admission.memory().saturating_sub(files));
         let most = self.options.limits.max_source_bytes;
         let source = Box::pin(source::read(&self.blobs, &self.file, most)).await?;
         let mut overlays = HashMap::new();
@@ -158,17 +162,25 @@ impl Task {
 
     /// The bytes of memory that it takes, and how much work it is.
     fn cost(&self) -> (u64, Weight) {
-        let size = |file: &File| file.content.image.as_ref().map_or((0, 0), |image| (image.width, image.height));
-        let cost = stowage_render::estimate(size(&self.file), &self.operations);
-        let overlays = self.overlays.iter().map(|overlay| {
-            let (width, height) = size(overlay);
-            overlay.size.saturating_add(u64::from(width) * u64::from(height) * 4)
-        });
-        let memory = overlays.fold(cost.memory.saturating_add(self.file.size), u64::saturating_add);
+        let size = self.file.content.image.as_ref().map_or((0, 0), |image| (image.width, image.height));
+        let overlay = |id| self.overlays.iter().find(|file| file.id == id)?.content.image.as_ref();
+        let cost = stowage_render::estimate(size, &self.operations, &overlay);
+        // One is decoded at a time.
+        let decoding = self.overlays.iter().chain([&self.file]).map(|file| decoding(file)).max().unwrap_or(0);
+        let files = self.overlays.iter().map(|file| file.size);
+        let memory = files.fold(cost.memory.max(decoding).saturating_add(self.file.size), u64::saturating_add);
         let avif = self.accept.avif || self.operations.settings.format == Some(Format::Avif);
         let heavy = cost.heavy || avif && cost.output_pixels > LIGHT_AVIF;
         (memory, if heavy { Weight::Large } else { Weight::Small })
     }
+}
+
+/// The bytes of memory that decoding a file takes. Of a JPEG the pixels say it: it is decoded as small as it may be.
+fn decoding(file: &File) -> u64 {
+    let image = file.content.image.as_ref().filter(|image| image.format != "JPEG");
+    image.map_or(0, |image| {
+        u64::from(image.width) * u64::from(image.height) * stowage_codecs::decoding_cost(&image.format)
+    })
 }
 
 impl Delivery {
@@ -180,12 +192,13 @@ impl Delivery {
         request.check()?;
         let accept = request.look.negotiate(request.operations, request.accept);
         let flags = request.look.flags(request.operations, accept);
-        let key = Key::new(request.file.id, Making::Picture, &request.operations.to_string(), &flags);
+        let canonical = request.operations.without_defaults().to_string();
+        let key = Key::new(request.file.id, Making::Picture, &canonical, &flags);
         let make = |begun| {
             let (variants, task) = (Arc::clone(&self.variants), Task::new(self, request, accept));
             task.run(variants, begun, render)
         };
-        Box::pin(self.variants.get_or_make(key, None, make)).await
+        Box::pin(self.variants.get_or_make(key, Line::Pictures, make)).await
     }
 }
 
@@ -207,6 +220,7 @@ pub(crate) fn refused(file: FileId, error: RenderError) -> VariantError {
         RenderError::Damaged(_) => VariantError::Damaged(error.to_string()),
         RenderError::NoOverlay(id) => VariantError::NoOverlay(id),
         RenderError::OverlayNotAnImage(id) => VariantError::OverlayNotAnImage(id),
+        RenderError::Busy => VariantError::Busy { retry_after: RETRY_AFTER },
         RenderError::Failed(why) => {
             error!(%file, why, "a picture could not be made");
             VariantError::Failed

@@ -15,7 +15,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use stowage_model::FileId;
 use tracing::{debug, info, warn};
@@ -143,8 +143,18 @@ impl Shelf {
         wanted: &Wanted,
     ) -> io::Result<Option<Arc<Entry>>> {
         let (len, room) = (bytes.len() as u64, occupied(bytes.len() as u64));
-        if room > self.capacity || !self.has_free(room)? {
+        if room > self.capacity {
             return Ok(None);
+        }
+        let missing = self.missing(room)?;
+        if missing > 0 {
+            // Others have filled the disk, and what they keep is worth more.
+            let surplus = self.lock().shrink(missing);
+            self.discard(&surplus);
+            // Asked once more only: some disks say later what has become free.
+            if surplus.is_empty() || self.missing(room)? > 0 {
+                return Ok(None);
+            }
         }
         let surplus = self.lock().make_room(room, self.capacity);
         self.discard(&surplus);
@@ -190,22 +200,25 @@ impl Shelf {
         self.lock().files()
     }
 
-    /// Gives what was used since the last time the present time as the time of its file: the order survives a restart.
+    /// Gives what was used since the last time the present time as the time of its file, the last use the latest: the order
+    /// survives a restart.
     pub(crate) fn note_uses(&self, now: SystemTime) {
         let mut used = self.lock().entries();
         used.retain(|(_, entry)| entry.unwritten.swap(false, Ordering::Relaxed));
         used.sort_by_key(|(_, entry)| entry.used.load(Ordering::Relaxed));
-        for (key, entry) in used {
-            let noted = File::open(self.path(&key, &entry.name)).and_then(|file| file.set_modified(now));
+        for (age, (key, entry)) in used.into_iter().rev().enumerate() {
+            let at = now.checked_sub(Duration::from_micros(age as u64)).unwrap_or(now);
+            let noted = File::open(self.path(&key, &entry.name)).and_then(|file| file.set_modified(at));
             if let Err(error) = noted {
                 debug!(%error, "the use of a variant could not be noted");
             }
         }
     }
 
-    fn has_free(&self, room: u64) -> io::Result<bool> {
+    /// How many bytes the disk lacks for so many more, with the reserve left free.
+    fn missing(&self, room: u64) -> io::Result<u64> {
         let stat = rustix::fs::statvfs(&self.root)?;
-        Ok(stat.f_bavail.saturating_mul(stat.f_frsize) >= self.reserve.saturating_add(room))
+        Ok(self.reserve.saturating_add(room).saturating_sub(stat.f_bavail.saturating_mul(stat.f_frsize)))
     }
 
     /// Writes a whole file or none.

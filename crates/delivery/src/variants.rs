@@ -26,6 +26,9 @@ use crate::{Options, machine};
 /// The largest variant that is kept in memory, in bytes.
 const SMALL: u64 = 256 << 10;
 
+/// How many videos may wait or be made.
+const VIDEOS: usize = 8;
+
 /// After how many seconds those who are turned away may come again.
 pub(crate) const RETRY_AFTER: u64 = 5;
 
@@ -33,11 +36,26 @@ pub(crate) const RETRY_AFTER: u64 = 5;
 pub(crate) struct Variants {
     hot: Cache<Key, Hot, ByWeight>,
     shelf: Option<Arc<Shelf>>,
-    flights: Arc<Flights>,
+    pictures: Queue,
+    videos: Queue,
     pub(crate) admission: Admission,
     pub(crate) crew: Crew,
-    patience: Duration,
     counts: Counts,
+}
+
+/// What is made at the moment, and for how long whoever asks waits for it.
+struct Queue {
+    flights: Arc<Flights>,
+    patience: Duration,
+}
+
+/// Where something waits until it is made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Line {
+    /// Pictures and facts.
+    Pictures,
+    /// Videos, which take so long that they must not keep places from pictures.
+    Videos,
 }
 
 /// What was made, before it is a variant.
@@ -73,7 +91,6 @@ struct Counts {
     refused: metrics::Counter,
     busy: metrics::Counter,
     seconds: metrics::Histogram,
-    waiting: metrics::Gauge,
     disk_bytes: metrics::Gauge,
 }
 
@@ -87,7 +104,6 @@ impl Counts {
             refused: from("refused"),
             busy: from("busy"),
             seconds: metrics::histogram!("stowage_variant_seconds"),
-            waiting: metrics::gauge!("stowage_variants_waiting"),
             disk_bytes: metrics::gauge!("stowage_variant_disk_bytes"),
         }
     }
@@ -111,49 +127,58 @@ impl Variants {
             memory => memory,
         };
         let items = usize::try_from(options.variant_memory / 8192).unwrap_or(usize::MAX).max(16);
+        let waiting = metrics::gauge!("stowage_variants_waiting");
+        let queue = |most, patience| Queue { flights: Flights::new(most, waiting.clone()), patience };
         Ok(Self {
             hot: Cache::with_weighter(items, options.variant_memory, ByWeight),
             shelf,
-            flights: Flights::new(options.render_queue.max(1)),
+            pictures: queue(options.render_queue.max(1), options.render_timeout),
+            // Those that wait for the one before have their time as well.
+            videos: queue(VIDEOS, options.video_timeout.saturating_mul(2)),
             admission: Admission::new(threads, memory),
             crew: Crew::start(threads)?,
-            patience: options.render_timeout,
             counts: Counts::new(),
         })
     }
 
     /// The variant of a key; where there is none, `make` makes it for all who wait.
-    pub(crate) async fn get_or_make<F>(
-        self: &Arc<Self>,
-        key: Key,
-        patience: Option<Duration>,
-        make: impl FnOnce(Begun) -> F,
-    ) -> Outcome
+    pub(crate) async fn get_or_make<F>(self: &Arc<Self>, key: Key, line: Line, make: impl FnOnce(Begun) -> F) -> Outcome
     where
         F: Future<Output = Result<Made, VariantError>> + Send + 'static,
     {
         if let Some(outcome) = self.remembered(&key) {
-            return outcome;
+            return self.counted(&self.counts.memory, outcome);
         }
         let found = Box::pin(self.on_disk(&key)).await;
         if let Some(variant) = found {
-            self.counts.disk.increment(1);
-            return Ok(variant);
+            return self.counted(&self.counts.disk, Ok(variant));
         }
         let fly = |pilot: Pilot| {
             let (variants, work) = (Arc::clone(self), make(pilot.begun()));
             async move { variants.fly(key, pilot, Box::pin(work)).await }
         };
-        let flight = Box::pin(self.flights.join(key, fly));
-        let arrived = tokio::time::timeout(patience.unwrap_or(self.patience), flight).await;
-        arrived.ok().flatten().unwrap_or_else(|| {
-            self.counts.busy.increment(1);
-            Err(VariantError::Busy { retry_after: RETRY_AFTER })
-        })
+        let queue = match line {
+            Line::Pictures => &self.pictures,
+            Line::Videos => &self.videos,
+        };
+        let flight = Box::pin(queue.flights.join(key, fly));
+        let arrived = tokio::time::timeout(queue.patience, flight).await;
+        let outcome = arrived.ok().flatten().unwrap_or(Err(VariantError::Busy { retry_after: RETRY_AFTER }));
+        self.counted(&self.counts.made, outcome)
+    }
+
+    /// Counts what somebody is told; a variant as one that is from there.
+    fn counted(&self, from: &metrics::Counter, outcome: Outcome) -> Outcome {
+        let counter = match &outcome {
+            Ok(_) => from,
+            Err(VariantError::Busy { .. }) => &self.counts.busy,
+            Err(_) => &self.counts.refused,
+        };
+        counter.increment(1);
+        outcome
     }
 
     async fn fly(self: Arc<Self>, key: Key, pilot: Pilot, work: impl Future<Output = Result<Made, VariantError>>) {
-        self.counts.waiting.set(self.flights.len() as f64);
         // It may have landed between the look of whoever asked and this flight.
         let before = match self.remembered(&key) {
             Some(outcome) => Some(outcome),
@@ -165,7 +190,6 @@ impl Variants {
         let begun_at = Instant::now();
         match work.await {
             Ok(made) => {
-                self.counts.made.increment(1);
                 self.counts.seconds.record(begun_at.elapsed());
                 let variant = Variant::in_memory(&key, made.label, made.bytes.clone());
                 self.remember(&key, &variant, None, &pilot.wanted());
@@ -174,14 +198,12 @@ impl Variants {
                 self.keep(key, variant, made, pilot.wanted()).await;
             }
             Err(error) => {
-                self.counts.refused.increment(1);
                 if error.is_final() && pilot.wanted().yes() {
                     self.hot.insert(key, Hot::Refused(error.clone()));
                 }
                 pilot.answer(Err(error));
             }
         }
-        self.counts.waiting.set(self.flights.len().saturating_sub(1) as f64);
     }
 
     fn remembered(&self, key: &Key) -> Option<Outcome> {
@@ -190,7 +212,6 @@ impl Variants {
                 if let (Some(shelf), Some(entry)) = (&self.shelf, entry) {
                     shelf.touch(&entry);
                 }
-                self.counts.memory.increment(1);
                 Some(Ok(variant))
             }
             Hot::Refused(error) => Some(Err(error)),
@@ -251,7 +272,9 @@ impl Variants {
             return;
         }
         let files: HashSet<FileId> = files.iter().copied().collect();
-        self.flights.forget(|file| files.contains(&file));
+        for queue in [&self.pictures, &self.videos] {
+            queue.flights.forget(|file| files.contains(&file));
+        }
         self.hot.retain(|key, _| !files.contains(&key.file));
         if let Some(shelf) = &self.shelf {
             let shelf = Arc::clone(shelf);
@@ -270,5 +293,79 @@ impl Variants {
         if let Err(crash) = noted {
             warn!(%crash, "the uses of variants were not noted");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use futures_util::future::join_all;
+    use metrics::Counter;
+    use stowage_model::Ids;
+
+    use super::*;
+    use crate::key::Making;
+    use crate::label::Kind;
+
+    fn options() -> Options {
+        Options {
+            memory_cache: 0,
+            max_age: Duration::ZERO,
+            variant_folder: PathBuf::new(),
+            variant_cache: 1 << 20,
+            variant_memory: 1 << 20,
+            render_threads: 1,
+            render_memory: 1 << 20,
+            render_queue: 1,
+            render_timeout: Duration::from_secs(60),
+            archive_size: 0,
+            ffmpeg: String::new(),
+            video_timeout: Duration::from_secs(60),
+        }
+    }
+
+    fn made() -> Made {
+        let label = Label { kind: Kind::Png, width: 1, height: 1, negotiated: false };
+        Made { label, bytes: Bytes::from_static(b"made") }
+    }
+
+    #[tokio::test]
+    async fn everybody_who_asks_is_counted_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let counted: [Arc<AtomicU64>; 5] = Default::default();
+        let open = async || {
+            let mut variants = Variants::open(&options(), folder.path().to_owned(), 0).await.unwrap();
+            let [memory, disk, made, refused, busy] = counted.clone().map(Counter::from_arc);
+            variants.counts = Counts { memory, disk, made, refused, busy, ..Counts::new() };
+            Arc::new(variants)
+        };
+        let told = || counted.each_ref().map(|counter| counter.load(Ordering::SeqCst));
+        let key = || Key::new(Ids::random().file(), Making::Picture, "", &[]);
+        let (good, bad, late) = (key(), key(), key());
+        let variants = open().await;
+        let slow = |_| async {
+            tokio::task::yield_now().await;
+            Ok(made())
+        };
+        let all = join_all((0..3).map(|_| variants.get_or_make(good, Line::Pictures, slow)));
+        let other = variants.get_or_make(late, Line::Pictures, slow);
+        let (all, other) = tokio::join!(all, other);
+        assert!(all.iter().all(Result::is_ok) && matches!(other, Err(VariantError::Busy { .. })));
+        assert_eq!(told(), [0, 0, 3, 0, 1], "whoever waits for another one's is counted as well");
+        stowage_store::blobs::conformance::eventually("it has landed", async || {
+            variants.shelf.as_ref().unwrap().size().0 == 1
+        })
+        .await;
+        variants.get_or_make(good, Line::Pictures, slow).await.unwrap();
+        assert_eq!(told(), [1, 0, 3, 0, 1]);
+        for _ in 0..2 {
+            let refused = |_| async { Err(VariantError::NotAnImage) };
+            variants.get_or_make(bad, Line::Videos, refused).await.unwrap_err();
+        }
+        assert_eq!(told(), [1, 0, 3, 2, 1], "what is remembered counts too");
+        let variants = open().await;
+        variants.get_or_make(good, Line::Pictures, slow).await.unwrap();
+        assert_eq!(told(), [1, 1, 3, 2, 1]);
     }
 }

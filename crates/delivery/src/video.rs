@@ -21,7 +21,7 @@ use crate::flights::Begun;
 use crate::key::{Key, Making};
 use crate::label::{Kind, Label};
 use crate::variant::{Outcome, VariantError};
-use crate::variants::Made;
+use crate::variants::{Line, Made};
 use crate::{Delivery, Options, source};
 use encoder::{EncodeError, Encoder, Order};
 use timing::Timing;
@@ -30,6 +30,9 @@ use timing::Timing;
 const MAX_FRAMES: u64 = 300;
 /// The most pixels of all its frames together: 50 million pixels a frame would be 300 times as many as a picture may have.
 const MAX_PIXELS: u64 = 1_000_000_000;
+/// The most pixels of all frames of the video together, of which a slow picture has many for each of its own: as many as
+/// `MAX_FRAMES` of the largest size have. More would never be done in time.
+const MAX_OUTPUT: u64 = MAX_FRAMES * (MAX_SIDE as u64) * (MAX_SIDE as u64);
 /// The largest source in bytes.
 const MAX_SOURCE: u64 = 100_000_000;
 /// After how many seconds a video that took too long may be asked for again.
@@ -84,10 +87,14 @@ impl Delivery {
             let (variants, blobs, file) = (Arc::clone(&self.variants), self.blobs.clone(), Arc::clone(request.file));
             let (videos, operations) = (Arc::clone(&self.videos), request.operations.clone());
             async move {
-                // They are never closed.
-                let place = Arc::clone(&videos.places).acquire_owned().await.ok();
                 // A frame as it is shown, the one before, and a copy without transparency.
                 let memory = file.size.saturating_add(canvas.saturating_mul(4));
+                if memory > variants.admission.memory() {
+                    let why = "The picture needs more memory than is allowed.";
+                    return Err(VariantError::TooLarge(why.to_owned()));
+                }
+                // They are never closed.
+                let place = Arc::clone(&videos.places).acquire_owned().await.ok();
                 let admitted = variants.admission.enter(Weight::Large, memory).await;
                 let bytes = Box::pin(source::read(&blobs, &file, MAX_SOURCE)).await?;
                 begun.set();
@@ -99,15 +106,14 @@ impl Delivery {
                 work.await.unwrap_or(Err(VariantError::Failed))
             }
         };
-        // Those that wait for the one before have their time as well.
-        let patience = self.videos.timeout.saturating_mul(2);
-        Box::pin(self.variants.get_or_make(key, Some(patience), make)).await
+        Box::pin(self.variants.get_or_make(key, Line::Videos, make)).await
     }
 }
 
 fn make(videos: &Videos, program: &str, bytes: &[u8], operations: &VideoOperations) -> Result<Made, VariantError> {
     let (size, timing) = look_through(bytes)?;
     let plan = geometry::plan(size, &operations.steps)?;
+    check_work(size, (plan.width, plan.height), &timing)?;
     let (kind, output) = output(operations);
     let order = Order {
         program,
@@ -148,6 +154,16 @@ fn look_through(bytes: &[u8]) -> Result<((u32, u32), Timing), VariantError> {
         return Err(VariantError::Damaged("The picture is damaged: it has no frames".to_owned()));
     }
     Ok((size, Timing::new(&times)))
+}
+
+/// Refuses what would never be done in time: each frame of the video is read in one size and written in the other.
+fn check_work(size: (u32, u32), output: (u32, u32), timing: &Timing) -> Result<(), VariantError> {
+    let area = |(width, height)| u64::from(width) * u64::from(height);
+    let frames: u64 = timing.repeats.iter().sum();
+    if frames.saturating_mul(area(size).max(area(output))) > MAX_OUTPUT {
+        return Err(VariantError::TooLarge("The video would have too many frames of this size.".to_owned()));
+    }
+    Ok(())
 }
 
 enum Stopped {
@@ -229,5 +245,28 @@ fn output(operations: &VideoOperations) -> (Kind, Vec<&'static str>) {
             output.extend(["-deadline", "good", "-cpu-used", "4", "-f", "webm"]);
             (Kind::Webm, output)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_video_must_be_small() {
+        // Ten minutes of 30 frames, whose times have nothing coarser in common than the finest tick.
+        let timing = Timing::new(&[[Duration::from_millis(19_990), Duration::from_millis(19_980)]; 15].concat());
+        let frames: u64 = timing.repeats.iter().sum();
+        assert!(frames > 29_900, "{frames}");
+        for (size, output, fits) in [
+            ((300, 200), (300, 200), true),
+            ((400, 300), (400, 300), false),
+            ((400, 300), (200, 150), false),
+            ((200, 150), (3000, 3000), false),
+        ] {
+            assert_eq!(check_work(size, output, &timing).is_ok(), fits, "{size:?} {output:?}");
+        }
+        let brief = Timing::new(&[Duration::from_millis(20); 300]);
+        assert_eq!(check_work((3000, 3000), (3000, 3000), &brief), Ok(()));
     }
 }

@@ -24,6 +24,9 @@ pub enum RenderError {
     /// A file that an overlay names is not a picture.
     #[error("The file {0} of an overlay is not an image.")]
     OverlayNotAnImage(FileId),
+    /// There is too much to do at the moment; the same may succeed later.
+    #[error("The server is busy.")]
+    Busy,
     /// A fault of ours.
     #[error("The picture could not be made: {0}")]
     Failed(String),

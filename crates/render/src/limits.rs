@@ -3,7 +3,9 @@
 
 use crate::RenderError;
 use crate::plan::Plan;
+use crate::source::{Decoder, Raw};
 use stowage_image::operations::Operations;
+use stowage_model::{FileId, ImageInfo};
 
 /// How large anything may become.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,7 +84,7 @@ impl Limits {
 /// What a picture will cost, at most.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Cost {
-    /// Bytes of memory beyond the source itself.
+    /// Bytes of memory beyond the files themselves.
     pub memory: u64,
     /// Whether it takes longer than a thumbnail does, the time for encoding AVIF left aside.
     pub heavy: bool,
@@ -93,9 +95,19 @@ pub struct Cost {
 /// Pixels whose decoding and other work take about as long as a thumbnail of a usual photo may.
 const LIGHT_WORK: u64 = 16_000_000;
 
-/// What a picture of this size, upright, will cost. Operations over the limits cost next to nothing: they are refused.
-pub fn estimate(size: (u32, u32), operations: &Operations) -> Cost {
-    match Plan::new(size, operations, &Limits { max_memory: u64::MAX, ..Limits::default() }, false) {
+/// What a picture of this size, upright, will cost; `overlays` tells the facts of the files that `Operations::overlays` names.
+/// Operations over the limits cost next to nothing: they are refused.
+pub fn estimate<'a>(
+    size: (u32, u32),
+    operations: &Operations,
+    overlays: &dyn Fn(FileId) -> Option<&'a ImageInfo>,
+) -> Cost {
+    let raw = |id| {
+        let raw = Raw::new(overlays(id)?, true);
+        // How it is decoded is not known for sure, and a decoder that shrinks may need the memory all the same.
+        Some(if raw.decoder == Decoder::Shrinks { Raw::whole(raw.size) } else { raw })
+    };
+    match Plan::new(Raw::whole(size), operations, &Limits { max_memory: u64::MAX, ..Limits::default() }, &raw) {
         Ok(plan) => Cost { memory: plan.memory, heavy: plan.work > LIGHT_WORK, output_pixels: plan.output_pixels },
         Err(_) => Cost { memory: 0, heavy: false, output_pixels: 0 },
     }

@@ -145,7 +145,7 @@ struct Scale {
 const JPEG: Scale =
     Scale { lightest: 38, lighter: 70, normal: 80, better: 87, best: 95, smart: 70..=87, smart_retina: 38..=80 };
 const WEBP: Scale =
-    Scale { lightest: 34, lighter: 66, normal: 78, better: 86, best: 94, smart: 66..=86, smart_retina: 34..=78 };
+    Scale { lightest: 34, lighter: 66, normal: 79, better: 86, best: 94, smart: 66..=86, smart_retina: 34..=79 };
 
 /// The number for a name, by a search where the name asks for one.
 fn number(

@@ -2,13 +2,15 @@
 
 use crate::geometry::Dimensions;
 use crate::picture::ColorPolicy;
-use crate::plan::Plan;
+use crate::plan::{Plan, Walk};
+use crate::source::{Decoder, Raw};
 use crate::steps::Steps;
 use crate::{Job, RenderError, Rendered, meta, output, source, svg};
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use stowage_codecs::{Bitmap, Layout};
-use stowage_image::operations::{Color, Format, Operations, Srgb, Step, Stretch, StripMeta};
-use stowage_model::ImageInfo;
+use stowage_image::operations::{Color, Format, Offset, Operations, Srgb, Step, Stretch, StripMeta};
+use stowage_model::{FileId, ImageInfo};
 
 /// The largest RGB profile that is kept, in kilobytes, where the URL says nothing.
 pub(crate) const MAX_ICC_SIZE: u32 = 10;
@@ -22,7 +24,7 @@ pub(crate) struct Made {
     pub(crate) fill: Color,
 }
 
-/// Makes a picture. An SVG stays one unless it is rasterized. Errors are the user's or the file's, except `Failed`.
+/// Makes a picture. An SVG stays one unless it is rasterized. Errors are the user's or the file's, except `Busy` and `Failed`.
 pub fn render(job: &Job<'_>) -> Result<Rendered, RenderError> {
     guarded(job, || {
         let facts = source::facts(job.source, &job.options.limits)?;
@@ -51,8 +53,8 @@ pub(crate) fn stays_svg(facts: &ImageInfo, operations: &Operations) -> bool {
 /// Changes the sizes that an SVG has.
 pub(crate) fn edit_svg(job: &Job<'_>) -> Result<Rendered, RenderError> {
     let limits = &job.options.limits;
-    let full = svg::size(job.source)?;
-    Plan::new(full, job.operations, limits, true)?;
+    let drawn = Raw { size: svg::size(job.source)?, decoder: Decoder::Draws, channels: 4 };
+    Plan::new(drawn, job.operations, limits, &|_| None)?;
     let (bytes, width, height) = svg::edit(job.source, &job.operations.steps, limits)?;
     limits.check_output((width, height), job.operations.settings.format == Some(Format::Jpeg))?;
     Ok(Rendered { bytes, media_type: "image/svg+xml", width, height, negotiated: false })
@@ -65,20 +67,20 @@ pub(crate) fn make(job: &Job<'_>, facts: &ImageInfo) -> Result<Made, RenderError
         return Err(RenderError::Invalid("The operation text is switched off.".to_owned()));
     }
     let upright = operations.settings.autorotate != Some(false);
-    let shrinks = facts.format == "JPEG" || source::is_svg(facts);
-    let planned = source::size(facts, upright);
-    let plan = Plan::new(planned, operations, limits, shrinks)?;
-    if plan.memory > limits.max_memory.saturating_mul(4) / channels(facts) {
-        return Err(RenderError::TooLarge("The picture needs more memory than is allowed.".to_owned()));
-    }
+    let raw = Raw::new(facts, upright);
+    let overlays: HashMap<FileId, Raw> =
+        operations.overlays().into_iter().filter_map(|id| Some((id, overlay(job, id)?))).collect();
+    let overlays = |id: FileId| overlays.get(&id).copied();
+    let plan = Plan::new(raw, operations, limits, &overlays)?;
     let opened = source::open(job.source, facts, plan.wish(), upright, policy(job, facts), limits)?;
-    if opened.picture.size() != planned {
-        // The header that was looked at first and the decoder disagree; the decoder has the pixels.
-        Plan::new(opened.picture.size(), operations, limits, shrinks)?;
-    }
+    // Where the header that was looked at first and the decoder disagree, the decoder has the pixels.
+    let raw = Raw { size: opened.picture.size(), ..raw };
+    let mut walk = Walk::new(raw, operations, limits, &overlays);
     let mut steps = Steps::new(job, opened.picture);
     for step in &operations.steps {
+        walk.step(step)?;
         steps.step(step)?;
+        walk.arrive(steps.size());
     }
     let (picture, fill) = steps.finish();
     check_result(job, picture.size())?;
@@ -98,13 +100,10 @@ fn check_result(job: &Job<'_>, size: Dimensions) -> Result<(), RenderError> {
     job.options.limits.check_output(size, job.operations.settings.format == Some(Format::Jpeg))
 }
 
-/// Bytes of a pixel, at most, as far as the facts tell.
-fn channels(facts: &ImageInfo) -> u64 {
-    match facts.color_mode.as_deref() {
-        Some("1" | "L") => 1,
-        Some("RGB" | "YCbCr") => 3,
-        _ => 4,
-    }
+/// The file of an overlay, if it is there and a picture.
+fn overlay(job: &Job<'_>, id: FileId) -> Option<Raw> {
+    let facts = source::facts((job.overlays)(id)?, &job.options.limits).ok()?;
+    Some(Raw::new(&facts, true))
 }
 
 /// What becomes of the colours of a source.
@@ -116,15 +115,17 @@ fn policy(job: &Job<'_>, facts: &ImageInfo) -> ColorPolicy {
         max_icc_size: settings.max_icc_size.unwrap_or(MAX_ICC_SIZE),
     };
     let mixes = |step: &Step| matches!(step, Step::Overlay { .. } | Step::Rect { .. } | Step::Text { .. });
-    if policy.srgb != Srgb::KeepProfile {
-        if steps.iter().any(mixes) {
-            // Colours from elsewhere are sRGB; what they are mixed with has to be as well.
-            policy.max_icc_size = 0;
-        }
-    } else if facts.color_mode.as_deref() == Some("CMYK") {
+    let is_inks = facts.color_mode.as_deref() == Some("CMYK");
+    if policy.srgb == Srgb::KeepProfile && is_inks {
         let may_stay = steps.iter().all(moves_only) && output::is_jpeg_for_inks(job, facts);
         if !may_stay {
             policy.srgb = Srgb::Icc;
+        }
+    } else if steps.iter().any(mixes) {
+        // Colours from elsewhere are sRGB; what they are mixed with has to be as well.
+        policy.max_icc_size = 0;
+        if policy.srgb == Srgb::KeepProfile {
+            policy.srgb = Srgb::Fast;
         }
     }
     policy
@@ -145,7 +146,19 @@ fn moves_only(step: &Step) -> bool {
         | Step::TextBox { .. } => true,
         Step::Stretch(stretch) => *stretch != Stretch::Fill,
         Step::ScaleCrop { smart, .. } => smart.is_none(),
-        Step::Crop(crop) => crop.object.is_none() && crop.size.is_none(),
+        // What is outside would get the fill colour.
+        Step::Crop(crop) => {
+            let stays_inside = crop.align.is_none_or(|align| is_inside(align.x) && is_inside(align.y));
+            crop.object.is_none() && crop.size.is_none() && stays_inside
+        }
         _ => false,
+    }
+}
+
+/// Whether a box that fits into a picture stays in it at this place, whatever their sizes are.
+fn is_inside(offset: Offset) -> bool {
+    match offset {
+        Offset::Pixels(pixels) => pixels == 0,
+        Offset::Percent(share) => share.0 <= 100.0,
     }
 }

@@ -1,14 +1,18 @@
 //! The walk through the steps with sizes instead of pixels, before anything is decoded: it refuses what would become too large,
 //! says how much work and memory the rest is, and finds how small a picture may be decoded (url-api reference, sections 2.2 and 13).
-//! Where a size depends on the content (`trim`, crops about faces) the walk goes on with the most that it can be.
+//! Where a size depends on the content (`trim`, crops about faces) the walk goes on with the most that it can be, and refuses nothing
+//! any more; the same walk is therefore taken once again beside the steps themselves, with the sizes that pictures really have.
+
+mod most;
 
 use crate::RenderError;
 use crate::geometry::{self, Dimensions};
 use crate::limits::Limits;
-use crate::source::Wish;
+use crate::source::{Decoder, Raw, Wish};
 use stowage_image::operations::{
-    Align, CropObject, Format, Length, Offset, Operations, OverlaySource, Sides, Step, Stretch,
+    Align, CropObject, Format, Length, Offset, Operations, OverlaySource, Region, Sides, Step, Stretch,
 };
+use stowage_model::FileId;
 
 /// How much more than its target a picture is decoded to, so that the resampling, not the decoder, makes the difference.
 const MARGIN: f64 = 1.25;
@@ -30,17 +34,28 @@ pub(crate) struct Plan {
 
 /// Bytes of a pixel where the layout is not known yet.
 const CHANNELS: u64 = 4;
+/// What looking for faces or objects costs, in pixels of other work; it is done on a sketch, whatever the size.
+const LOOK: u64 = 12_000_000;
+/// What drawing an SVG costs beside its pixels; nobody knows yet what is in it.
+const DRAWING: u64 = 40_000_000;
 
+/// The files that steps may lay over the picture, as far as they are there and are pictures.
+pub(crate) type Overlays<'a> = &'a dyn Fn(FileId) -> Option<Raw>;
+
+/// Where the walk is.
 #[expect(clippy::struct_excessive_bools, reason = "facts about the way so far that do not exclude each other")]
-struct Walk<'a> {
+pub(crate) struct Walk<'a> {
     limits: &'a Limits,
+    overlays: Overlays<'a>,
     /// The picture as it is now.
     size: Dimensions,
     /// Whether `size` is exact.
     exact: bool,
+    /// Whether it has been all the way, so that nothing is reckoned too high.
+    sure: bool,
     stretch: Stretch,
-    /// The whole picture in the beginning.
-    full: Dimensions,
+    /// The picture as it was in the beginning.
+    raw: Raw,
     /// Whether there was nothing yet but turns, cuts by shares and changes of colours, so that less of the picture would have
     /// done as well.
     lead: bool,
@@ -52,56 +67,39 @@ struct Walk<'a> {
     /// What overlays of the picture itself need.
     own: Dimensions,
     work: u64,
-    shrinks: bool,
-    /// Pixels in memory now.
+    /// Pixels in memory now, without overlays.
     held: u64,
-    /// The most pixels that were in memory at a time.
+    /// The most of those that were in memory at a time.
     memory: u64,
+    /// Pixels of the picture before all steps, where it is kept for overlays.
+    original: u64,
+    /// The overlay that was made last, which is kept.
+    laid: Option<(OverlaySource, Dimensions)>,
+    /// Pixels of the largest overlay and of what it was made of.
+    most_laid: u64,
     jpeg: bool,
 }
 
 impl Plan {
-    /// Walks from a picture of the size `full`, upright.
-    /// `shrinks` says whether the decoder can decode at a fraction of the size.
+    /// Walks from a picture as it is stored. Errors: [`RenderError::TooLarge`] for what surely exceeds the limits.
     pub(crate) fn new(
-        full: Dimensions,
+        raw: Raw,
         operations: &Operations,
         limits: &Limits,
-        shrinks: bool,
+        overlays: Overlays<'_>,
     ) -> Result<Self, RenderError> {
-        let jpeg = operations.settings.format == Some(Format::Jpeg);
-        limits.check_step(full)?;
-        let mut walk = Walk {
-            limits,
-            size: full,
-            exact: true,
-            stretch: Stretch::On,
-            full,
-            lead: true,
-            swapped: false,
-            coloring: false,
-            target: None,
-            own: (1, 1),
-            work: area(full),
-            shrinks,
-            held: area(full),
-            memory: 0,
-            jpeg,
-        };
+        limits.check_step(raw.size)?;
+        let mut walk = Walk::new(raw, operations, limits, overlays);
         for step in &operations.steps {
             walk.step(step)?;
         }
+        walk.memory = walk.memory.max(walk.held);
+        walk.check()?;
         if walk.exact {
-            limits.check_output(walk.size, jpeg)?;
+            limits.check_output(walk.size, walk.jpeg)?;
         }
-        if walk.work > limits.max_work {
-            let why = "The operations are more work than is allowed for a picture of this size.";
-            return Err(RenderError::TooLarge(why.to_owned()));
-        }
-        let own = operations.steps.iter().any(|step| matches!(step, Step::Overlay { source: OverlaySource::Own, .. }));
-        let pixels = walk.memory.max(walk.held) + if own { area(full) } else { 0 };
         let target = walk.target.map(|target| (target.0.max(walk.own.0), target.1.max(walk.own.1)));
-        Ok(Self { target, work: walk.work, memory: pixels.saturating_mul(CHANNELS), output_pixels: area(walk.size) })
+        Ok(Self { target, work: walk.work, memory: walk.bytes(CHANNELS), output_pixels: area(walk.size) })
     }
 
     /// What decoders are asked for.
@@ -116,12 +114,73 @@ pub(crate) fn with_margin((width, height): Dimensions) -> Dimensions {
     (more(width), more(height))
 }
 
-fn area(size: Dimensions) -> u64 {
+pub(crate) fn area(size: Dimensions) -> u64 {
     u64::from(size.0) * u64::from(size.1)
 }
 
-impl Walk<'_> {
-    fn step(&mut self, step: &Step) -> Result<(), RenderError> {
+impl<'a> Walk<'a> {
+    /// Before the first step.
+    pub(crate) fn new(raw: Raw, operations: &Operations, limits: &'a Limits, overlays: Overlays<'a>) -> Self {
+        let own = operations.steps.iter().any(|step| matches!(step, Step::Overlay { source: OverlaySource::Own, .. }));
+        Self {
+            limits,
+            overlays,
+            size: raw.size,
+            exact: true,
+            sure: true,
+            stretch: Stretch::On,
+            raw,
+            lead: true,
+            swapped: false,
+            coloring: false,
+            target: None,
+            own: (1, 1),
+            work: area(raw.size),
+            held: area(raw.size),
+            memory: 0,
+            original: if own { area(raw.size) } else { 0 },
+            laid: None,
+            most_laid: 0,
+            jpeg: operations.settings.format == Some(Format::Jpeg),
+        }
+    }
+
+    /// Goes on over a step. Errors: [`RenderError::TooLarge`] for what surely exceeds the limits.
+    pub(crate) fn step(&mut self, step: &Step) -> Result<(), RenderError> {
+        self.reckon(step)?;
+        self.check()
+    }
+
+    /// Says what size the picture really has.
+    pub(crate) fn arrive(&mut self, size: Dimensions) {
+        if !self.exact {
+            (self.size, self.held) = (size, area(size));
+            (self.exact, self.sure) = (true, true);
+        }
+    }
+
+    /// Refuses more work and memory than is allowed.
+    fn check(&self) -> Result<(), RenderError> {
+        if !self.sure {
+            return Ok(());
+        }
+        if self.work > self.limits.max_work {
+            let why = "The operations are more work than is allowed for a picture of this size.";
+            return Err(RenderError::TooLarge(why.to_owned()));
+        }
+        if self.bytes(self.raw.channels) > self.limits.max_memory {
+            return Err(RenderError::TooLarge("The picture needs more memory than is allowed.".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// The most bytes in memory at a time, so far, if the picture has so many channels.
+    fn bytes(&self, channels: u64) -> u64 {
+        let own = self.memory.saturating_add(self.original).saturating_mul(channels);
+        own.saturating_add(self.most_laid.saturating_mul(CHANNELS))
+    }
+
+    fn reckon(&mut self, step: &Step) -> Result<(), RenderError> {
         let was_coloring = std::mem::take(&mut self.coloring);
         match step {
             Step::Stretch(stretch) => self.stretch = *stretch,
@@ -140,7 +199,9 @@ impl Walk<'_> {
             }
             Step::Preview { width, height } => {
                 self.written(*width, *height)?;
-                self.scales(geometry::preview(self.size, (*width, *height)), false)?;
+                let within = (self.size.0.min(*width), self.size.1.min(*height));
+                let to = if self.exact { geometry::preview(self.size, (*width, *height)) } else { within };
+                self.scales(to, false)?;
             }
             Step::Resize(sides) => {
                 match *sides {
@@ -148,23 +209,27 @@ impl Walk<'_> {
                     Sides::Height(height) => self.written(0, height)?,
                     Sides::Both(width, height) => self.written(width, height)?,
                 }
-                let scaling = geometry::resize(self.size, *sides, self.stretch);
+                let (scaled, result) = self.resized(*sides);
                 self.exact |= matches!(sides, Sides::Both(..)) && self.stretch != Stretch::Off;
-                self.scales(scaling.scaled, false)?;
-                self.becomes(scaling.result())?;
+                self.scales(scaled, false)?;
+                self.becomes(result)?;
             }
             Step::SmartResize { width, height } => {
                 self.written(*width, *height)?;
-                self.scales(geometry::cover(self.size, (*width, *height), Stretch::Off).0, false)?;
+                self.scales(self.covering((*width, *height), Stretch::Off), false)?;
                 self.exact = true;
                 self.becomes((*width, *height))?;
                 self.pixels(8);
+                self.look();
             }
             Step::ScaleCrop { width, height, smart, align } => {
                 self.written(*width, *height)?;
                 let align = align.unwrap_or(Align::CENTER);
                 let scaling = geometry::scale_crop(self.size, (*width, *height), align, self.stretch);
-                self.scales(scaling.scaled, smart.is_some())?;
+                if smart.is_some() {
+                    self.look();
+                }
+                self.scales(self.covering((*width, *height), self.stretch), smart.is_some())?;
                 self.exact |= self.stretch != Stretch::Off;
                 self.becomes(scaling.result())?;
             }
@@ -174,11 +239,14 @@ impl Walk<'_> {
                 let about_face = crop.object == Some(CropObject::Face);
                 let cut = geometry::crop(self.size, crop, None);
                 self.lead &= !by_pixels && !about_face && cut.within(self.size).is_some();
-                self.exact &= !about_face;
+                if about_face {
+                    self.look();
+                    self.is_unsure();
+                }
                 self.becomes(if about_face { self.size } else { (cut.width, cut.height) })?;
             }
             Step::Trim { .. } => {
-                self.exact = false;
+                self.is_unsure();
                 self.pixels(1);
             }
             Step::Adjust(..) | Step::Enhance(_) | Step::Grayscale | Step::Invert | Step::Filter { .. } => {
@@ -186,15 +254,54 @@ impl Walk<'_> {
                 self.works(u64::from(!was_coloring));
             }
             Step::Overlay { source, size, .. } => {
-                if *source == OverlaySource::Own {
-                    let to = geometry::fit(self.full, geometry::size(*size, self.size));
-                    self.own = (self.own.0.max(to.0), self.own.1.max(to.1));
+                self.lays(*source, geometry::size(*size, self.size))?;
+                self.pixels(2);
+            }
+            Step::BlurRegion { region, .. } => {
+                if *region == Region::Faces {
+                    self.look();
                 }
                 self.pixels(2);
             }
-            Step::Blur { .. } | Step::BlurRegion { .. } | Step::ZoomObjects(_) | Step::Sharp(_) => self.pixels(2),
+            Step::Blur { .. } | Step::ZoomObjects(_) | Step::Sharp(_) => self.pixels(2),
             Step::BorderRadius { .. } | Step::Rect { .. } | Step::Text { .. } => self.pixels(1),
         }
+        Ok(())
+    }
+
+    /// From here on sizes are the most that they can be.
+    fn is_unsure(&mut self) {
+        (self.exact, self.sure) = (false, false);
+    }
+
+    /// Something is looked for in the picture.
+    fn look(&mut self) {
+        self.work = self.work.saturating_add(LOOK);
+    }
+
+    /// Another picture is made as large as fits into a box, unless it was just laid on.
+    fn lays(&mut self, source: OverlaySource, place: Dimensions) -> Result<(), RenderError> {
+        let over = match source {
+            OverlaySource::Own => Some(self.raw),
+            OverlaySource::File(id) => (self.overlays)(id),
+        };
+        // The step itself says that it is not there.
+        let Some(over) = over else { return Ok(()) };
+        let to = geometry::fit(over.size, place);
+        if self.exact {
+            self.limits.check_step(to)?;
+        }
+        let is_own = source == OverlaySource::Own;
+        if is_own {
+            self.own = (self.own.0.max(to.0), self.own.1.max(to.1));
+        }
+        if self.laid.replace((source, to)) == Some((source, to)) {
+            return Ok(());
+        }
+        let decoded = if is_own { 0 } else { over.decoded(to) };
+        self.most_laid = self.most_laid.max(decoded.saturating_add(area(to)));
+        let drawing = if !is_own && over.decoder == Decoder::Draws { DRAWING } else { 0 };
+        self.work = self.work.saturating_add(drawing).saturating_add(area(over.size)).saturating_add(area(to));
         Ok(())
     }
 
@@ -209,23 +316,16 @@ impl Walk<'_> {
             return Ok(());
         }
         if std::mem::take(&mut self.lead) {
+            let full = self.raw.size;
             let across = f64::from(to.0) / f64::from(self.size.0);
             let down = f64::from(to.1) / f64::from(self.size.1);
             let (across, down) = if self.swapped { (down, across) } else { (across, down) };
-            let mut target =
-                (geometry::pixels(f64::from(self.full.0) * across), geometry::pixels(f64::from(self.full.1) * down));
+            let mut target = (geometry::pixels(f64::from(full.0) * across), geometry::pixels(f64::from(full.1) * down));
             if looked_at {
-                let sketch = geometry::fit(self.full, (SKETCH_SIDE, SKETCH_SIDE));
+                let sketch = geometry::fit(full, (SKETCH_SIDE, SKETCH_SIDE));
                 target = (target.0.max(sketch.0), target.1.max(sketch.1));
             }
-            if self.shrinks {
-                let enough = with_margin(target);
-                let fits = |by: &&u32| self.full.0 / **by >= enough.0 && self.full.1 / **by >= enough.1;
-                let by = u64::from([8, 4, 2].iter().find(fits).copied().unwrap_or(1));
-                self.held = self.held.min(area(self.full) / (by * by));
-            } else {
-                self.held = self.held.max(area(self.full));
-            }
+            self.held = self.raw.decoded(target);
             self.target = Some(target);
         }
         self.becomes(to)
@@ -266,65 +366,4 @@ fn shifts(offset: Offset) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn plan(full: Dimensions, path: &str) -> Result<Plan, RenderError> {
-        let pieces: Vec<&str> = path.split('/').filter(|piece| !piece.is_empty()).collect();
-        Plan::new(full, &Operations::parse(&pieces).unwrap(), &Limits::default(), true)
-    }
-
-    fn target(full: Dimensions, path: &str) -> Option<Dimensions> {
-        plan(full, path).unwrap().target
-    }
-
-    #[test]
-    fn the_first_scaling_says_how_much_is_needed() {
-        let full = (4000, 3000);
-        for (path, wanted) in [
-            ("-/resize/400x/", Some((400, 300))),
-            ("-/preview/-/resize/400x/", Some((2048, 1536))),
-            ("-/preview/4000x3000/-/resize/400x/-/format/jpeg/", Some((400, 300))),
-            ("-/scale_crop/300x300/center/", Some((400, 300))),
-            // Half of the picture becomes 400 wide, so all of it would be 800.
-            ("-/crop/50px50p/-/resize/400x/", Some((800, 600))),
-            ("-/crop/1:1/-/preview/300x300/", Some((400, 300))),
-            ("-/rotate/90/-/resize/300x/", Some((400, 300))),
-            ("-/rotate/90/-/flip/-/crop/100px50p/center/-/resize/300x300/", Some((600, 300))),
-            ("-/enhance/-/filter/adaris/-/mirror/-/preview/400x400/", Some((400, 300))),
-            ("-/scale_crop/30x30/smart/", Some((640, 480))),
-            ("-/resize/2000x/-/scale_crop/30x30/smart/", Some((2000, 1500))),
-            ("-/crop/1000x1000/-/resize/100x/", None),
-            ("-/crop/50px50p/10,10/-/resize/100x/", None),
-            ("-/crop/face/-/resize/100x/", None),
-            ("-/trim/-/resize/100x/", None),
-            ("-/blur/-/resize/100x/", None),
-            ("-/sharp/-/resize/100x/", None),
-            ("-/preview/4000x3000/-/format/jpeg/", None),
-        ] {
-            assert_eq!(target(full, path), wanted, "{path}");
-        }
-    }
-
-    #[test]
-    fn overlays_of_the_picture_itself_need_it_too() {
-        let path = "-/resize/100x/-/overlay/self/1600px1600p/";
-        assert_eq!(target((4000, 3000), path), Some((1600, 1200)));
-        assert_eq!(target((4000, 3000), "-/overlay/self/-/resize/100x/"), None);
-    }
-
-    #[test]
-    fn memory_is_that_of_what_is_held() {
-        let held = |path: &str| plan((8000, 6000), path).unwrap().memory / CHANNELS;
-        assert_eq!(held("-/resize/400x/"), 1000 * 750 + 400 * 300);
-        assert_eq!(held("-/blur/-/resize/400x/"), 2 * 8000 * 6000);
-        assert_eq!(held("-/crop/100x100/-/resize/400x/"), 8000 * 6000 + 100 * 100);
-    }
-
-    #[test]
-    fn colors_next_to_each_other_are_one_work() {
-        let work = |path: &str| plan((1000, 1000), path).unwrap().work;
-        assert_eq!(work("-/invert/-/grayscale/-/enhance/"), work("-/invert/"));
-        assert!(work("-/invert/-/blur/-/invert/") > work("-/invert/-/invert/-/blur/"));
-    }
-}
+mod tests;

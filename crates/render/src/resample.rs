@@ -103,7 +103,8 @@ pub(crate) fn resize_within(bitmap: &Bitmap, bounds: Rect, view: View, width: u3
         CroppedImage::new(&from, bounds.x, bounds.y, bounds.width, bounds.height)
             .is_ok_and(|part| Resizer::new().resize(&part, &mut to, &options).is_ok())
     });
-    debug_assert!(done, "a bitmap has the bytes that it says, and parts are inside");
+    // Better no picture than an empty one that is kept; every job runs where a panic is only an error.
+    assert!(done, "a bitmap has the bytes that it says, and parts are inside");
     Bitmap { width: to.width(), height: to.height(), layout: bitmap.layout, data: to.into_vec() }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::geometry::{self, Dimensions};
 use crate::picture::{ColorPolicy, Picture};
+use crate::plan::{area, with_margin};
 use crate::turn::Turn;
 use crate::{Limits, RenderError, svg};
 use stowage_codecs::Ask;
@@ -9,7 +10,64 @@ use stowage_image::operations::Srgb;
 use stowage_model::ImageInfo;
 
 /// The most pixels that are made of an SVG, whatever is cut out of it later.
-const MAX_DRAWN: f64 = 16_000_000.0;
+const MAX_DRAWN: u64 = 16_000_000;
+
+/// A picture that has not been decoded yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Raw {
+    /// As the steps see it: turned upright or not.
+    pub(crate) size: Dimensions,
+    pub(crate) decoder: Decoder,
+    /// Bytes of a pixel, at most.
+    pub(crate) channels: u64,
+}
+
+/// How many pixels a decoder makes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Decoder {
+    /// All that there are.
+    Whole,
+    /// A half, a quarter or an eighth of each side, where that does.
+    Shrinks,
+    /// As many as are asked for: an SVG has none of its own.
+    Draws,
+}
+
+impl Raw {
+    /// A picture of which nothing but the size is known.
+    pub(crate) fn whole(size: Dimensions) -> Self {
+        Self { size, decoder: Decoder::Whole, channels: 4 }
+    }
+
+    /// A picture with these facts.
+    pub(crate) fn new(facts: &ImageInfo, upright: bool) -> Self {
+        let decoder = match facts.format.as_str() {
+            "JPEG" => Decoder::Shrinks,
+            "SVG" => Decoder::Draws,
+            _ => Decoder::Whole,
+        };
+        let channels = match facts.color_mode.as_deref() {
+            Some("1" | "L") => 1,
+            Some("RGB" | "YCbCr") => 3,
+            _ => 4,
+        };
+        Self { size: size(facts, upright), decoder, channels }
+    }
+
+    /// How many pixels are decoded where the whole picture is going to be scaled to `target`.
+    pub(crate) fn decoded(&self, target: Dimensions) -> u64 {
+        let enough = with_margin(target);
+        let fits = |by: &&u32| self.size.0 / **by >= enough.0 && self.size.1 / **by >= enough.1;
+        match self.decoder {
+            Decoder::Whole => area(self.size),
+            Decoder::Shrinks => {
+                let by = u64::from([8, 4, 2].iter().find(fits).copied().unwrap_or(1));
+                area(self.size) / (by * by)
+            }
+            Decoder::Draws => area(target).min(MAX_DRAWN),
+        }
+    }
+}
 
 /// A picture and what came with it.
 pub(crate) struct Opened {
@@ -69,8 +127,7 @@ fn draw(bytes: &[u8], target: Option<Dimensions>, policy: ColorPolicy, limits: &
     let full = svg::size(bytes)?;
     limits.check_step(full)?;
     let (width, height) = target.unwrap_or(full);
-    let area = f64::from(width) * f64::from(height);
-    let scale = (MAX_DRAWN / area).sqrt().min(1.0);
+    let scale = (MAX_DRAWN as f64 / area((width, height)) as f64).sqrt().min(1.0);
     let most = (geometry::pixels(f64::from(width) * scale), geometry::pixels(f64::from(height) * scale));
     let bitmap = svg::rasterize(bytes, Some(most), limits)?;
     let policy = ColorPolicy { srgb: Srgb::Fast, ..policy };

@@ -9,7 +9,7 @@ use stowage_codecs::Bitmap;
 use stowage_image::operations::{
     Align, Color, Crop, CropObject, OverlaySource, Percent, Region, Size, Smart, Srgb, Step, Stretch,
 };
-use stowage_model::FileId;
+use stowage_model::{FileId, ImageInfo};
 
 /// The colour outside of pictures and behind them where none is set.
 const WHITE: Color = Color { red: 255, green: 255, blue: 255, alpha: 255 };
@@ -20,6 +20,8 @@ pub(crate) struct Steps<'j, 'a> {
     picture: Picture,
     /// The picture before all steps, where an overlay needs it.
     original: Option<Picture>,
+    /// The overlay that was made last, so that one that is laid on many times is made once.
+    laid: Option<(OverlaySource, Bitmap)>,
     /// Steps of colour that are to be done in one go.
     coloring: Vec<Step>,
     fill: Color,
@@ -36,6 +38,7 @@ impl<'j, 'a> Steps<'j, 'a> {
             job,
             picture,
             original,
+            laid: None,
             coloring: Vec::new(),
             fill: WHITE,
             stretch: Stretch::On,
@@ -144,7 +147,8 @@ impl<'j, 'a> Steps<'j, 'a> {
         &self.job.options.limits
     }
 
-    fn size(&self) -> Dimensions {
+    /// Width and height of the picture as it is now.
+    pub(crate) fn size(&self) -> Dimensions {
         self.picture.size()
     }
 
@@ -234,6 +238,7 @@ impl<'j, 'a> Steps<'j, 'a> {
         });
     }
 
+    /// Puts a picture on the picture.
     fn overlay(
         &mut self,
         source: OverlaySource,
@@ -242,39 +247,59 @@ impl<'j, 'a> Steps<'j, 'a> {
         opacity: Percent,
     ) -> Result<(), RenderError> {
         let base = self.size();
-        let place = geometry::size(size, base);
-        let (over, to) = match source {
-            OverlaySource::Own => {
-                // The plan has seen this step, so there is an original.
-                let Some(mut over) = self.original.clone() else { return Ok(()) };
-                let to = geometry::fit(over.size(), place);
-                self.limits().check_step(to)?;
+        let to = geometry::fit(self.native(source)?, geometry::size(size, base));
+        self.limits().check_step(to)?;
+        let is_made = |(of, over): &(OverlaySource, Bitmap)| *of == source && (over.width, over.height) == to;
+        if !self.laid.as_ref().is_some_and(is_made) {
+            // The last one goes before the next is made: one at a time is enough.
+            self.laid = None;
+            let over = match source {
+                OverlaySource::Own => self.original.clone(),
+                OverlaySource::File(id) => Some(self.foreign(id, to)?),
+            };
+            self.laid = over.map(|mut over| {
                 over.scale(to);
-                (over.finish().0, to)
-            }
-            OverlaySource::File(id) => self.foreign(id, place)?,
-        };
-        let at = geometry::offset(align, base, to);
-        self.picture.work(|bitmap| compose::overlay(bitmap, &over, at, opacity.0 / 100.0));
+                (source, over.finish().0)
+            });
+        }
+        // Where the picture itself is laid on, there is an original.
+        if let Some((_, over)) = &self.laid {
+            let at = geometry::offset(align, base, to);
+            self.picture.work(|bitmap| compose::overlay(bitmap, over, at, opacity.0 / 100.0));
+        }
         Ok(())
     }
 
-    /// Another file's picture, scaled into a box, in sRGB; and its size.
-    fn foreign(&self, id: FileId, place: Dimensions) -> Result<(Bitmap, Dimensions), RenderError> {
+    /// The size that an overlay has before it is scaled.
+    fn native(&self, source: OverlaySource) -> Result<Dimensions, RenderError> {
+        match source {
+            OverlaySource::Own => Ok(self.original.as_ref().map_or((1, 1), Picture::size)),
+            OverlaySource::File(id) => Ok(source::size(&self.foreign_facts(id)?.1, true)),
+        }
+    }
+
+    /// Another file and its facts.
+    fn foreign_facts(&self, id: FileId) -> Result<(&'a [u8], ImageInfo), RenderError> {
         let bytes = (self.job.overlays)(id).ok_or(RenderError::NoOverlay(id))?;
-        let not_a_picture = |error: RenderError| match error {
-            RenderError::NotAnImage => RenderError::OverlayNotAnImage(id),
-            other => other,
-        };
-        let facts = source::facts(bytes, self.limits()).map_err(not_a_picture)?;
-        let to = geometry::fit(source::size(&facts, true), place);
-        self.limits().check_step(to)?;
+        let facts = source::facts(bytes, self.limits()).map_err(|error| of_overlay(id, error))?;
+        Ok((bytes, facts))
+    }
+
+    /// Another file's picture in sRGB, of which a copy of a size is needed.
+    fn foreign(&self, id: FileId, to: Dimensions) -> Result<Picture, RenderError> {
+        let (bytes, facts) = self.foreign_facts(id)?;
         let policy = ColorPolicy { srgb: Srgb::Icc, max_icc_size: 0 };
         let wish = source::Wish { target: Some(to), at_least: Some(with_margin(to)) };
-        let opened = source::open(bytes, &facts, wish, true, policy, self.limits()).map_err(not_a_picture)?;
-        let mut over = opened.picture;
-        over.scale(to);
-        Ok((over.finish().0, to))
+        let opened = source::open(bytes, &facts, wish, true, policy, self.limits());
+        opened.map(|opened| opened.picture).map_err(|error| of_overlay(id, error))
+    }
+}
+
+/// An error about an overlay's file instead of the picture's.
+fn of_overlay(id: FileId, error: RenderError) -> RenderError {
+    match error {
+        RenderError::NotAnImage => RenderError::OverlayNotAnImage(id),
+        other => other,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Names in an archive: whoever unpacks it must not be led out of the folder, and no file may take the place of another.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// What is shown of a name without anything in it.
 const NAMELESS: &str = "original";
@@ -8,15 +8,19 @@ const NAMELESS: &str = "original";
 /// Harmless names, no two of which are the same for a file system that ignores case.
 pub(super) fn unique<'a>(wanted: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut taken = HashSet::new();
+    // How often each name was tried, so that a thousand of the same do not begin at the first one again and again.
+    let mut tried: HashMap<String, u32> = HashMap::new();
     let mut names = Vec::new();
     for name in wanted {
         let name = harmless(name);
-        let mut unique = name.clone();
-        let mut number = 1_u32;
-        while !taken.insert(unique.to_lowercase()) {
-            number += 1;
-            unique = numbered(&name, number);
-        }
+        let number = tried.entry(name.to_lowercase()).or_default();
+        let unique = loop {
+            *number += 1;
+            let unique = if *number == 1 { name.clone() } else { numbered(&name, *number) };
+            if taken.insert(unique.to_lowercase()) {
+                break unique;
+            }
+        };
         names.push(unique);
     }
     names
@@ -65,6 +69,10 @@ mod tests {
                 "_z"
             ]
         );
+        let wanted = ["a_3", "A", "a", "a_2", "a", "a_2", "a"];
+        assert_eq!(unique(wanted.into_iter()), ["a_3", "A", "a_2", "a_2_2", "a_4", "a_2_3", "a_5"]);
+        let many = unique(std::iter::repeat_n("a.b", 1000));
+        assert_eq!((&*many[0], &*many[999]), ("a.b", "a_1000.b"));
         assert_eq!(unique([&*"ж".repeat(300)].into_iter())[0].chars().count(), 255);
     }
 }

@@ -81,6 +81,15 @@ impl Index {
     /// Takes `room` bytes, and removes as many entries as have to go so that there are no more than `capacity`.
     pub(super) fn make_room(&mut self, room: u64, capacity: u64) -> Vec<(Key, Name)> {
         self.bytes += room;
+        self.remove_until(capacity)
+    }
+
+    /// Removes the entries that were used longest ago, as many as occupy so many bytes.
+    pub(super) fn shrink(&mut self, bytes: u64) -> Vec<(Key, Name)> {
+        self.remove_until(self.bytes.saturating_sub(bytes))
+    }
+
+    fn remove_until(&mut self, capacity: u64) -> Vec<(Key, Name)> {
         let mut gone = Vec::new();
         while self.bytes > capacity {
             let Some(Reverse((seen, key))) = self.order.pop() else { break };

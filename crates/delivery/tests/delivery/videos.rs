@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use stowage_delivery::{Options, VariantError, VideoRequest};
 use stowage_image::operations::VideoOperations;
 use stowage_model::{File, ImageInfo};
@@ -130,6 +131,38 @@ async fn what_cannot_become_a_video_is_refused() {
     assert_eq!(video(&house, &file, "").await.unwrap_err(), VariantError::Failed, "the program is not there");
     let large = video(&house, &file, "-/resize/4000x/").await.unwrap_err();
     assert!(matches!(large, VariantError::TooLarge(_)));
+    let ffmpeg = "/nowhere/ffmpeg".to_owned();
+    let poor = House::open(folder.path(), Options { ffmpeg, render_memory: 1000, ..options() }).await;
+    let file = animated(&poor).await;
+    assert!(matches!(video(&poor, &file, "").await, Err(VariantError::TooLarge(why)) if why.contains("memory")));
+}
+
+#[tokio::test]
+async fn videos_wait_in_a_line_of_their_own() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let (program, go) = (folder.path().join("program"), folder.path().join("go"));
+    // The first one keeps all others waiting.
+    fs::write(&program, format!("#!/bin/sh\nuntil [ -e {} ]; do sleep 0.01; done; exit 1\n", go.display())).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let ffmpeg = program.to_str().unwrap().to_owned();
+    let house = House::open(folder.path(), Options { ffmpeg, render_queue: 1, ..options() }).await;
+    let mut files = Vec::new();
+    for _ in 0..10 {
+        files.push(animated(&house).await);
+    }
+    let picture = house.picture(1, 30, 20).await;
+    let videos = join_all(files.iter().map(|file| video(&house, file, "")));
+    let meanwhile = async {
+        let made = house.variant(&picture, "-/resize/10x/").await;
+        fs::write(&go, "").unwrap();
+        made
+    };
+    let (videos, made) = tokio::join!(videos, meanwhile);
+    assert_eq!(made.unwrap().width, 10, "pictures have their own");
+    let busy = videos.iter().filter(|video| matches!(video, Err(VariantError::Busy { .. }))).count();
+    let failed = videos.iter().filter(|video| matches!(video, Err(VariantError::Failed))).count();
+    assert_eq!((failed, busy), (8, 2));
 }
 
 #[tokio::test]

@@ -250,6 +250,7 @@ impl<'a> Document<'a> {
         let tag = self.elements[at].tag;
         let is_style = tag == "style";
         let mut written = HashMap::new();
+        let mut len = self.written.len();
         for attribute in element.attributes().with_checks(false) {
             let attribute = attribute.map_err(|_| damaged("the SVG is not well formed"))?;
             let key = attribute.key.0;
@@ -269,6 +270,11 @@ impl<'a> Document<'a> {
                 return Err(too_large("an element has too many attributes"));
             }
             let value = self.entities.value(&attribute.value)?;
+            // Entities make them longer than the document is.
+            len += value.len();
+            if len > self.max_len {
+                return Err(too_large("it is too long"));
+            }
             written.insert(name.to_owned(), value);
         }
         let is_gradient = matches!(tag, "linearGradient" | "radialGradient");
@@ -312,6 +318,9 @@ impl<'a> Document<'a> {
                 _ => {}
             }
             let _ = write!(text, " {name}=\"{}\"", escape(&value));
+            if text.len() > self.max_len {
+                return Err(too_large("it is too long"));
+            }
         }
         element.weight += (text.len() / ELEMENT_BYTES) as u64;
         self.elements[at] = element;

@@ -18,21 +18,23 @@ use stowage_codecs::{Bitmap, Layout};
 
 /// Address space; only what is used becomes memory.
 const STACK: usize = 64 * 1024 * 1024;
-/// After this long nobody waits any more. What is painted is bounded before, so the thread ends soon by itself.
+/// After this long nobody waits any more. What is painted is bounded before, so only a busy machine takes that long, and the
+/// thread ends soon by itself.
 const TIME: Duration = Duration::from_secs(5);
-/// Threads at the same time, those for which nobody waits included.
-const MAX_THREADS: usize = 32;
+/// Threads at the same time, those for which nobody waits included: at least so many, and for each processor.
+const MIN_THREADS: usize = 32;
+const THREADS_EACH: usize = 4;
 
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 /// Makes pixels of a document, transparent where nothing is painted: just large enough to cover the size `at_least`, whether
 /// that is smaller or larger than the document's own size, which it has without. Errors: [`RenderError::Damaged`],
-/// [`RenderError::TooLarge`] also for what would take too long, [`RenderError::Failed`].
+/// [`RenderError::TooLarge`] also for what would take too long on any machine, [`RenderError::Busy`], [`RenderError::Failed`].
 pub(crate) fn rasterize(bytes: &[u8], at_least: Option<Dimensions>, limits: &Limits) -> Result<Bitmap, RenderError> {
     if bytes.len() as u64 > limits.max_svg_bytes {
         return Err(RenderError::TooLarge("The SVG is too large to be made into pixels.".to_owned()));
     }
-    let counted = Counted::new().ok_or_else(|| RenderError::Failed("too many SVGs at the same time".to_owned()))?;
+    let counted = Counted::new().ok_or(RenderError::Busy)?;
     let (bytes, limits) = (bytes.to_vec(), *limits);
     let (sender, receiver) = sync_channel(1);
     let work = move || {
@@ -45,7 +47,7 @@ pub(crate) fn rasterize(bytes: &[u8], at_least: Option<Dimensions>, limits: &Lim
     let failed = |_| RenderError::Failed("no thread for an SVG".to_owned());
     thread::Builder::new().name("svg".to_owned()).stack_size(STACK).spawn(work).map_err(failed)?;
     receiver.recv_timeout(TIME).unwrap_or_else(|error| match error {
-        RecvTimeoutError::Timeout => Err(RenderError::TooLarge("The SVG takes too long to be painted.".to_owned())),
+        RecvTimeoutError::Timeout => Err(RenderError::Busy),
         RecvTimeoutError::Disconnected => Err(RenderError::Failed("the thread of an SVG ended".to_owned())),
     })
 }
@@ -55,7 +57,8 @@ struct Counted;
 
 impl Counted {
     fn new() -> Option<Self> {
-        if THREADS.fetch_add(1, Ordering::Relaxed) >= MAX_THREADS {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        if THREADS.fetch_add(1, Ordering::Relaxed) >= MIN_THREADS.max(processors * THREADS_EACH) {
             THREADS.fetch_sub(1, Ordering::Relaxed);
             return None;
         }

@@ -85,7 +85,8 @@ impl Root {
             let found = attributes.iter().rfind(|attribute| text.get(attribute.name.clone()) == Some(name))?;
             text.get(found.value.clone()).map(str::trim)
         };
-        let view_box = value("viewBox").and_then(svg_view_box).map(|[x, y, width, height]| View { x, y, width, height });
+        let view_box =
+            value("viewBox").and_then(svg_view_box).map(|[x, y, width, height]| View { x, y, width, height });
         let size = match (value("width").and_then(svg_length), value("height").and_then(svg_length), view_box) {
             (Some(width), Some(height), _) => (width, height),
             (Some(width), None, Some(view)) => (width, width * view.height / view.width),

@@ -1,8 +1,9 @@
 //! Colours in a chain: runs of adjustments, inks, profiles.
 
-use crate::see;
-use crate::sources::{Pixels, color, encode_jpeg, noise, photo, rgb};
+use crate::sources::{Pixels, color, encode_jpeg, logo, noise, photo, rgb};
+use crate::{Ask, LOGO, see};
 use jpeg_encoder::ColorType;
+use stowage_codecs::{Bitmap, Extras, Layout};
 
 #[test]
 fn adjustments_in_a_row_are_not_rounded_between() {
@@ -68,6 +69,25 @@ fn inks_become_colors() {
 }
 
 #[test]
+fn a_kept_profile_is_not_that_of_colors_from_elsewhere() {
+    let profile = moxcms::ColorProfile::new_display_p3().encode().unwrap();
+    let red = Bitmap { width: 64, height: 64, layout: Layout::Rgb, data: [200, 50, 50].repeat(64 * 64) };
+    let source = stowage_codecs::png(&red, Extras { icc: Some(&profile), exif: None }).unwrap();
+    let logo = logo();
+    let made = |path: &str| {
+        let seen = Ask::logo(&logo).see(&source, &format!("-/srgb/keep_profile/{path}-/format/png/"));
+        let decoder = png::Decoder::new(std::io::Cursor::new(&seen.rendered.bytes));
+        (decoder.read_info().unwrap().info().icc_profile.is_some(), seen.rgba(60, 60)[0])
+    };
+    assert_eq!(made("-/preview/32x32/-/resize/64x/"), (true, 200));
+    let overlay = format!("-/overlay/{LOGO}/10x10/");
+    for path in [overlay.as_str(), "-/rect/ff0000/10x10/0,0/", "-/text/10x10/0,0/a/"] {
+        let (has_profile, red) = made(path);
+        assert!(!has_profile && red > 205, "{path}: {red}");
+    }
+}
+
+#[test]
 fn inks_are_kept_where_they_can_be() {
     let kept = |path: &str| {
         let bytes = see(&inks(), path).rendered.bytes;
@@ -76,6 +96,11 @@ fn inks_are_kept_where_they_can_be() {
     };
     assert!(kept("-/preview/32x32/-/srgb/keep_profile/-/format/jpeg/"));
     assert!(kept("-/srgb/keep_profile/-/rotate/90/-/format/preserve/"));
+    assert!(kept("-/srgb/keep_profile/-/crop/3:2/-/format/jpeg/"));
+    assert!(kept("-/srgb/keep_profile/-/crop/3:2/right/-/format/jpeg/"));
+    // Beside the picture there is a colour, which may even let something through.
+    assert!(!kept("-/srgb/keep_profile/-/setfill/ff000080/-/crop/3:2/-20,0/-/format/jpeg/"));
+    assert!(!kept("-/srgb/keep_profile/-/crop/3:2/120p,0p/-/format/jpeg/"));
     assert!(!kept("-/preview/32x32/-/format/jpeg/"));
     assert!(!kept("-/srgb/keep_profile/-/preview/-/format/png/"));
     // Nobody knows what a rectangle or a filter is in inks.

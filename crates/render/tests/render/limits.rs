@@ -1,7 +1,8 @@
 //! What is refused, and that it is refused before it costs anything.
 
 use crate::sources::{Pixels, alpha, flat, photo, quad, small, svg, wide};
-use crate::{Ask, operations, refusal, see};
+use crate::{Ask, LOGO, operations, refusal, see};
+use stowage_model::ImageInfo;
 use stowage_render::{Limits, Options, RenderError, estimate};
 
 #[track_caller]
@@ -63,6 +64,38 @@ fn work_is_limited() {
 }
 
 #[test]
+fn overlays_are_work() {
+    let large = "-/overlay/self/8660x8660/-/overlay/self/8650x8650/".repeat(10);
+    too_large(&small(), &format!("-/resize/10x10/{large}"));
+    let photo = photo();
+    let many = format!("-/overlay/{LOGO}/-/overlay/{LOGO}/50px50p/").repeat(30);
+    let limits = Limits { max_work: 50_000_000, ..Limits::default() };
+    let ask = |path: &str| {
+        Ask { logo: Some(&photo), ..Ask::options(Options { limits, ..Options::default() }) }.render(&small(), path)
+    };
+    assert!(matches!(ask(&many), Err(RenderError::TooLarge(_))), "1.4 megapixels 60 times");
+    assert!(ask(&format!("-/overlay/{LOGO}/").repeat(60)).is_ok());
+}
+
+#[test]
+fn content_that_becomes_larger_than_the_picture_would_is_refused_then() {
+    let all = Pixels::filled(200, 200, &[9; 3]);
+    let narrow = all.clone().with([90, 0, 110, 200], &[200; 3]).png();
+    let square = all.with([0, 1, 200, 200], &[200; 3]).png();
+    let path = "-/trim/-/resize/100x/-/blur/10/-/blur/10/";
+    for limits in [
+        Limits { max_work: 300_000, ..Limits::default() },
+        Limits { max_memory: 250_000, ..Limits::default() },
+        Limits { max_pixels: 80_000, ..Limits::default() },
+    ] {
+        let ask = Ask::options(Options { limits, ..Options::default() });
+        assert_eq!(ask.see(&square, path).size(), (100, 100));
+        let error = ask.render(&narrow, path).unwrap_err();
+        assert!(matches!(error, RenderError::TooLarge(_)), "{error:?}");
+    }
+}
+
+#[test]
 fn sources_over_the_limits_are_no_images() {
     let limits = Limits { max_pixels: 100_000, ..Limits::default() };
     let ask = Ask::options(Options { limits, ..Options::default() });
@@ -121,11 +154,26 @@ fn damage_is_told_and_never_more_than_that() {
 
 #[test]
 fn costs_are_told_beforehand() {
-    let cost = |size, path: &str| estimate(size, &operations(path));
+    let cost = |size, path: &str| estimate(size, &operations(path), &|_| None);
     let thumb = cost((4000, 3000), "-/resize/400x/");
     assert!(!thumb.heavy && thumb.output_pixels == 400 * 300 && thumb.memory >= 4000 * 3000);
     assert!(cost((8000, 6000), "-/blur/100/-/resize/400x/").heavy);
     assert!(cost((8000, 6000), "-/preview/").memory > thumb.memory);
     let refused = cost((4000, 3000), "-/resize/9000x/");
     assert!(!refused.heavy && refused.output_pixels == 0);
+    // A picture that is laid on has to be decoded and scaled.
+    let over = ImageInfo {
+        color_mode: None,
+        orientation: None,
+        format: "JPEG".to_owned(),
+        width: 6000,
+        height: 4000,
+        sequence: false,
+        geo_location: None,
+        datetime_original: None,
+        dpi: None,
+    };
+    let path = format!("-/resize/100x/-/overlay/{LOGO}/");
+    let (with, without) = (estimate((200, 100), &operations(&path), &|_| Some(&over)), cost((200, 100), &path));
+    assert!(with.heavy && !without.heavy && with.memory >= without.memory + 6000 * 4000 * 4);
 }

@@ -178,3 +178,19 @@ fn broken_documents_are_damaged() {
         assert!(matches!(error, RenderError::Damaged(_)), "{document}: {error}");
     }
 }
+
+#[test]
+fn entities_do_not_make_an_element_longer_than_a_document() {
+    let many = "&e;".repeat(4000);
+    let attribute = |number| format!(" a{number}='{many}'");
+    let attributes: String = (0..60).map(attribute).collect();
+    let entity = "x".repeat(128);
+    let document = |attributes: &str| {
+        format!("<!DOCTYPE svg [<!ENTITY e '{entity}'>]><svg width='8' height='8'><g{attributes}/></svg>")
+    };
+    assert!(refused(&document(&attributes)).contains("too long"));
+    assert_eq!(painted(&document(&format!(" a='{many}'"))).width, 8);
+    // What is written instead of a character is longer, too.
+    let quotes = format!(" a='{}'", "\"".repeat(3_000_000));
+    assert!(refused(&document(&quotes)).contains("too long"));
+}
