@@ -12,6 +12,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("stowage-intake", 2),
     ("stowage-render", 2),
     ("stowage-delivery", 3),
+    ("stowage-copy", 4),
     ("stowage-jobs", 5),
     ("stowage-janitor", 5),
     ("stowage-api", 6),

@@ -4,6 +4,7 @@
 //! at the server from the other side: at `/info/`, at the bytes that it delivers, at what is left in its stores.
 
 mod browser;
+mod copies;
 mod deliveries;
 mod javascript;
 mod origin;

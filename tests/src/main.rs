@@ -7,6 +7,7 @@
 mod architecture;
 mod clients;
 mod commands;
+mod copies;
 mod disk_full;
 mod expiry;
 mod kill;
@@ -14,5 +15,6 @@ mod limits;
 mod multiparts;
 mod nodes;
 mod refusals;
+mod storages;
 mod stowage;
 mod webhooks;

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use stowage_model::Ids;
 use stowage_store::testing;
 pub use stowage_store::testing::bytes;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
 /// Where a server keeps its things: a data folder, and the engines of this run.
@@ -66,6 +66,15 @@ impl Place {
         self.command(arguments).output().await.unwrap()
     }
 
+    /// Runs a command to its end and gives it something to read.
+    pub async fn feed(&self, arguments: &[&str], input: &str) -> Output {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).await.unwrap();
+        child.wait_with_output().await.unwrap()
+    }
+
     /// Runs a command that must succeed, and answers what it printed.
     pub async fn print(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments).await;
@@ -75,9 +84,14 @@ impl Place {
 
     /// Starts a server and waits until it is ready.
     pub async fn serve(&self, arguments: &[&str]) -> Server {
+        self.serve_logged(arguments, Stdio::inherit()).await
+    }
+
+    /// The same with its log somewhere else.
+    pub async fn serve_logged(&self, arguments: &[&str], log: Stdio) -> Server {
         let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
         all.extend(arguments);
-        let mut child = self.command(&all).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = self.command(&all).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = tokio::time::timeout(Duration::from_secs(60), lines.next_line()).await.unwrap().unwrap();
         let first = first.expect("the server ended before it was ready");

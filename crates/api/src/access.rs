@@ -13,6 +13,7 @@ use http::uri::{PathAndQuery, Uri};
 use http::{HeaderName, HeaderValue, Request, Response, header};
 use http_body::Body as HttpBody;
 use stowage_model::{Cause, Initiator, RequestId};
+use tokio::task::JoinHandle;
 use tower::{Service, ServiceExt};
 use tower_http::timeout::TimeoutBody;
 use tracing::{Instrument, debug, debug_span};
@@ -125,11 +126,15 @@ pub(crate) fn cause(state: &State, parts: &Parts) -> Cause {
 /// Runs work in a task of its own, which goes on when the client goes away, under the id of the request that is being
 /// answered. None if the work crashed.
 pub(crate) async fn finish<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<T> {
-    let task = match REQUEST.try_with(|id| *id) {
+    spawn(work).await.ok()
+}
+
+/// The same for work that may go on after the answer.
+pub(crate) fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    match REQUEST.try_with(|id| *id) {
         Ok(id) => tokio::spawn(REQUEST.scope(id, work)),
         Err(_) => tokio::spawn(work),
-    };
-    task.await.ok()
+    }
 }
 
 fn id_value(id: RequestId) -> HeaderValue {

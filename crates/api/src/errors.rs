@@ -69,7 +69,7 @@ pub(crate) fn rest(refusal: &RestRefusal, media_type: &'static str) -> Response<
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     set(&mut response, header::CONTENT_TYPE, media_type);
-    if let RestRefusal::Throttled(retry_after) = refusal {
+    if let RestRefusal::Throttled(retry_after) | RestRefusal::StorageUnavailable { retry_after, .. } = refusal {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));
     }
     response

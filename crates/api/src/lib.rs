@@ -25,6 +25,7 @@ use axum::body::Body;
 use axum::routing::{MethodRouter, any};
 use http::{Request, Response};
 use serde::Deserialize;
+use stowage_copy::Copies;
 use stowage_delivery::Delivery;
 use stowage_fetch::Outbound;
 use stowage_intake::Intake;
@@ -70,6 +71,8 @@ pub struct Shared {
     pub intake: Intake,
     /// The way out.
     pub delivery: Delivery,
+    /// What copies files to storages.
+    pub copies: Copies,
     /// What may be fetched.
     pub outbound: Outbound,
     /// Remote files that are being fetched for delivery.

@@ -4,6 +4,7 @@
 
 mod admission;
 mod archive;
+pub mod bake;
 mod crew;
 mod facts;
 mod flights;
@@ -30,6 +31,7 @@ use stowage_model::units::{bytes, duration};
 use stowage_store::blobs::Blobs;
 
 pub use archive::{Archive, ArchiveError, ArchiveKind, Member};
+pub use bake::BakeError;
 pub use originals::Original;
 pub use picture::{Look, VariantRequest};
 pub use stowage_render::Accept;

@@ -1,7 +1,8 @@
-//! Work that nobody waits for: the runner, which claims due jobs and keeps them alive, the job bodies, and the postman, who
-//! tells webhooks. A job may be broken off at any moment and begun again on another node, so that a body commits what it has
+//! Work that nobody waits for: the runner, which claims due jobs and keeps them alive, the job bodies, the postman, who tells
+//! webhooks, and the carrier, who brings copies to custom storages. A job may be broken off at any moment and begun again on another node, so that a body commits what it has
 //! done and the end of its job in one transaction, and only while the job is still its own.
 
+mod carrier;
 mod from_url;
 mod postman;
 mod runner;
@@ -19,6 +20,7 @@ use stowage_model::units::{duration, durations};
 use stowage_model::{Clock, Ids};
 use stowage_store::records::Records;
 
+pub use carrier::Carrier;
 pub use postman::Postman;
 pub use runner::Runner;
 

@@ -22,6 +22,8 @@ const GATHER: Duration = Duration::from_millis(50);
 const MARGIN: Duration = Duration::from_secs(30);
 /// In how many projects a turn looks for what has happened.
 const PROJECTS: usize = 8;
+/// The most deliveries that are under way to one target.
+const PER_TARGET: usize = 8;
 /// How many due webhooks are looked at in one go.
 const PAGE: u32 = 256;
 
@@ -37,7 +39,7 @@ pub struct Postman {
 struct Round {
     posts: JoinSet<Attempted>,
     live: HashMap<Id, Live>,
-    targets: Targets,
+    targets: Targets<String>,
     pace: Pace,
     /// Attempts that are over and not recorded yet.
     done: Vec<Attempted>,
@@ -117,7 +119,7 @@ impl Postman {
         Round {
             posts: JoinSet::new(),
             live: HashMap::new(),
-            targets: Targets::new(self.options.concurrency),
+            targets: Targets::new(self.options.concurrency, PER_TARGET),
             pace: Pace::new(self.options.per_second, Instant::now()),
             done: Vec::new(),
             after: WebhookId(0),

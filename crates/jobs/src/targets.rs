@@ -1,20 +1,22 @@
 //! How much may be under way at once, to which target and as a whole, so that targets that are slow or dead delay nobody
 //! but themselves.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use tokio::time::Instant;
 
-/// The most deliveries that are under way to one target.
-const PER_TARGET: usize = 8;
 /// How many deliveries in a row make a target doubtful by failing; one that has never taken anything is so after the first.
 const DOUBTFUL: u32 = 4;
 /// How many targets are remembered that have nothing under way.
 const MOST_IDLE: usize = 1024;
 
-/// The targets that deliveries are under way to, and how the last ones to each of the others went.
-pub(crate) struct Targets {
-    known: HashMap<String, Target>,
+/// The targets that deliveries, of messages or of files, are under way to, and how the last ones to each of the others went.
+pub(crate) struct Targets<K> {
+    known: HashMap<K, Target>,
+    /// The most deliveries that are under way to one target.
+    per_target: usize,
     /// How many deliveries are under way to targets that are doubtful.
     doubtful: usize,
     /// How many may be.
@@ -34,29 +36,46 @@ impl Target {
     }
 }
 
-impl Targets {
-    /// Half of the places are kept from doubtful targets, however many there are.
-    pub(crate) fn new(concurrency: usize) -> Self {
-        Self { known: HashMap::new(), doubtful: 0, most_doubtful: (concurrency / 2).max(1) }
+impl<K: Hash + Eq> Targets<K> {
+    /// Half of the places are kept from doubtful targets, however many there are; any other may have `per_target`.
+    pub(crate) fn new(concurrency: usize, per_target: usize) -> Self {
+        let (per_target, most_doubtful) = (per_target.max(1), (concurrency / 2).max(1));
+        Self { known: HashMap::new(), per_target, doubtful: 0, most_doubtful }
     }
 
     /// How many more deliveries may be under way to a target.
-    pub(crate) fn room(&self, target: &str) -> usize {
+    pub(crate) fn room<Q: Hash + Eq + ?Sized>(&self, target: &Q) -> usize
+    where
+        K: Borrow<Q>,
+    {
         let target = self.known.get(target).copied().unwrap_or_default();
         match target.failed {
             None => usize::from(target.under_way == 0),
-            Some(failed) if failed < DOUBTFUL => PER_TARGET.saturating_sub(target.under_way),
+            Some(failed) if failed < DOUBTFUL => self.per_target.saturating_sub(target.under_way),
             Some(_) => usize::from(target.under_way == 0 && self.doubtful < self.most_doubtful),
         }
     }
 
+    /// Whether the last deliveries to a target have failed, so that it gets one at a time.
+    pub(crate) fn is_doubtful<Q: Hash + Eq + ?Sized>(&self, target: &Q) -> bool
+    where
+        K: Borrow<Q>,
+    {
+        self.known.get(target).is_some_and(|target| target.failed.is_some_and(|failed| failed >= DOUBTFUL))
+    }
+
     /// Notes that deliveries are under way to a target.
-    pub(crate) fn begin(&mut self, target: &str, count: usize) {
+    pub(crate) fn begin<Q: Hash + Eq + ToOwned<Owned = K> + ?Sized>(&mut self, target: &Q, count: usize) {
         self.change(target, |target| target.under_way += count);
     }
 
     /// Notes that deliveries are no longer under way, and whether the target has taken the last one, where that was tried.
-    pub(crate) fn end(&mut self, target: &str, count: usize, taken: Option<bool>) {
+    pub(crate) fn end<Q: Hash + Eq + ToOwned<Owned = K> + ?Sized>(
+        &mut self,
+        target: &Q,
+        count: usize,
+        taken: Option<bool>,
+    ) {
         self.change(target, |target| {
             target.under_way = target.under_way.saturating_sub(count);
             target.failed = match taken {
@@ -67,7 +86,7 @@ impl Targets {
         });
     }
 
-    fn change(&mut self, name: &str, change: impl FnOnce(&mut Target)) {
+    fn change<Q: ToOwned<Owned = K> + ?Sized>(&mut self, name: &Q, change: impl FnOnce(&mut Target)) {
         let target = self.known.entry(name.to_owned()).or_default();
         self.doubtful -= target.doubtful();
         change(target);
@@ -117,9 +136,11 @@ mod tests {
 
     use super::*;
 
+    const PER_TARGET: usize = 8;
+
     #[test]
     fn a_target_gets_more_while_it_takes_what_it_is_sent() {
-        let mut targets = Targets::new(64);
+        let mut targets = Targets::<String>::new(64, PER_TARGET);
         assert_eq!(targets.room("a"), 1, "it has to prove itself");
         targets.begin("a", 1);
         assert_eq!((targets.room("a"), targets.room("b")), (0, 1));
@@ -136,13 +157,14 @@ mod tests {
         assert_eq!(targets.room("a"), PER_TARGET - 1, "failing now and then is no reason");
         targets.end("a", 1, Some(false));
         assert_eq!((targets.room("a"), targets.doubtful), (1, 0));
+        assert!(targets.is_doubtful("a") && !targets.is_doubtful("b"));
         targets.begin("a", 1);
         assert_eq!((targets.room("a"), targets.doubtful), (0, 1), "one is under way");
     }
 
     #[test]
     fn dead_targets_leave_half_of_the_places_to_others() {
-        let mut targets = Targets::new(4);
+        let mut targets = Targets::<String>::new(4, PER_TARGET);
         for dead in ["a", "b", "c"] {
             targets.begin(dead, 1);
             targets.end(dead, 1, Some(false));
@@ -166,7 +188,7 @@ mod tests {
         assert_eq!((targets.doubtful, targets.room("c")), (2, 0));
         targets.end("good", 1, Some(true));
         assert_eq!((targets.doubtful, targets.room("c")), (1, 1));
-        let mut one = Targets::new(1);
+        let mut one = Targets::<String>::new(1, PER_TARGET);
         one.begin("a", 1);
         one.end("a", 1, Some(false));
         assert_eq!(one.room("a"), 1);
@@ -174,12 +196,12 @@ mod tests {
 
     #[test]
     fn idle_targets_are_forgotten_when_there_are_too_many() {
-        let mut targets = Targets::new(64);
+        let mut targets = Targets::<String>::new(64, PER_TARGET);
         targets.begin("busy", 1);
         for n in 0..5 * MOST_IDLE {
             let name = n.to_string();
-            targets.begin(&name, 1);
-            targets.end(&name, 1, Some(true));
+            targets.begin(name.as_str(), 1);
+            targets.end(name.as_str(), 1, Some(true));
         }
         assert!(targets.known.len() <= MOST_IDLE);
         assert_eq!((targets.room("busy"), targets.doubtful), (0, 0));

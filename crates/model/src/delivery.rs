@@ -34,6 +34,9 @@ pub enum DeliveryRefusal {
     /// No project of this address takes remote files.
     #[error("No project delivers remote files under this address.")]
     NoProxy,
+    /// The project takes no more files at the moment, and a remote one is not there yet; carries the reason.
+    #[error("{0}")]
+    NoRoom(String),
     /// A remote file could not be had; carries the reason.
     #[error("The source can not be delivered: {0}")]
     OriginFailed(String),
@@ -61,7 +64,7 @@ impl DeliveryRefusal {
             | Self::CannotProcess(_)
             | Self::DomainNotAllowed
             | Self::NoProxy => 400,
-            Self::TokenInvalid => 403,
+            Self::TokenInvalid | Self::NoRoom(_) => 403,
             Self::OriginFailed(_) => 502,
             Self::Busy { .. } => 503,
             Self::MethodNotAllowed(_) => 405,

@@ -96,6 +96,25 @@ pub enum RestRefusal {
     /// The project has no storage of this name.
     #[error("Project has no storage with provided name.")]
     StorageNotFound,
+    /// The pattern is none, or makes no key of the file; carries it in back quotes, or a sentence.
+    #[error("Invalid pattern provided: {0}")]
+    PatternInvalid(String),
+    /// The storage does not take the copy and will not later.
+    #[error("Can not copy to storage `{storage}`: {code}.")]
+    StorageRefused {
+        /// Its name.
+        storage: String,
+        /// What S3 calls the reason.
+        code: String,
+    },
+    /// The storage does not take the copy now.
+    #[error("Storage `{storage}` can not be reached at the moment. Please try again later.")]
+    StorageUnavailable {
+        /// Its name.
+        storage: String,
+        /// Seconds until it may go better.
+        retry_after: u64,
+    },
     /// The file is larger than any that is copied.
     #[error("Copying of large files is not supported at the moment.")]
     CopyTooLarge,
@@ -221,6 +240,7 @@ impl RestRefusal {
             Self::MediaTypeUnsupported(_) => 415,
             Self::Throttled(_) => 429,
             Self::Internal => 500,
+            Self::StorageUnavailable { .. } => 503,
             Self::NoSpace => 507,
             Self::Upload(refusal) => refusal.status(),
             // All others are told of what was sent.

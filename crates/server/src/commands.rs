@@ -1,6 +1,8 @@
 //! The commands of the executable.
 
 mod project;
+mod settings;
+mod storage;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -64,6 +66,11 @@ enum Command {
         #[command(subcommand)]
         action: project::Action,
     },
+    /// Custom S3 storages, and copies to them
+    Storage {
+        #[command(subcommand)]
+        action: storage::Action,
+    },
     /// What webhooks are and were told
     Webhook {
         #[command(subcommand)]
@@ -117,6 +124,7 @@ fn run(line: Line) -> anyhow::Result<()> {
             Command::Migrate => migrate(&config).await,
             Command::Janitor { dry_run } => janitor(&config, dry_run).await,
             Command::Project { action } => project::run(&config, action).await,
+            Command::Storage { action } => Box::pin(storage::run(config, action)).await,
             Command::Webhook { action } => webhook::run(&config, action).await,
             Command::CheckConfig | Command::Healthcheck => Ok(()),
         }
@@ -130,7 +138,7 @@ async fn serve(config: Config, role: Role) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let demo = config.has_demo_project();
-    let running = run::start(config, role, Clock::machine(), Ids::random()).await?;
+    let running = Box::pin(run::start(config, role, Clock::machine(), Ids::random())).await?;
     if let Some(address) = running.address() {
         announce(address, demo);
     }

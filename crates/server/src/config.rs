@@ -1,17 +1,21 @@
 //! The configuration and its layers: the embedded default file, a file, the environment, flags. Every key stands in the
 //! default file, and so the default file says which keys there are and of which type they are.
 
+mod declared;
+mod layers;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::Deserialize;
 use stowage_model::units::duration;
-use stowage_model::{PublicKey, Settings};
 use stowage_store::Durability;
-use stowage_store::records::Declared;
-use toml::{Table, Value};
+use toml::Value;
+
+use declared::{ProjectEntry, StorageEntry};
+use layers::Layers;
 
 /// The reference of all keys, with their defaults.
 pub const DEFAULT: &str = include_str!("../../../config/default.toml");
@@ -23,6 +27,8 @@ pub(crate) const DEMO: (&str, &str) = ("demopublickey", "demosecretkey");
 const TESTS: &str = "STOWAGE_TEST_";
 /// Names the configuration file.
 const FILE: &str = "STOWAGE_CONFIG";
+/// Holds the secret key for `stowage storage`; no key of the configuration.
+pub(crate) const STORAGE_SECRET: &str = "STOWAGE_STORAGE_SECRET";
 
 /// The whole configuration; `config/default.toml` says what each key means.
 #[derive(Clone, Debug, Deserialize)]
@@ -44,12 +50,18 @@ pub struct Config {
     pub fetch: stowage_fetch::Options,
     pub jobs: stowage_jobs::Options,
     pub webhooks: stowage_jobs::WebhookOptions,
+    pub copy: stowage_copy::Options,
     pub delivery: stowage_delivery::Options,
     pub janitor: stowage_janitor::Options,
     pub metrics: Metrics,
     pub log: Log,
     #[serde(default)]
     projects: Vec<ProjectEntry>,
+    #[serde(default)]
+    storages: Vec<StorageEntry>,
+    /// The file that was laid over the defaults.
+    #[serde(skip)]
+    file: Option<PathBuf>,
 }
 
 /// `[server]`.
@@ -98,15 +110,6 @@ pub enum LogFormat {
     Json,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-struct ProjectEntry {
-    public_key: String,
-    secret_keys: Vec<String>,
-    // Unknown keys are found by the settings, which are strict; serde cannot be strict around a flattened struct.
-    #[serde(flatten)]
-    settings: Table,
-}
-
 /// What is wrong with the configuration, in words that name the key, where it came from and what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -128,8 +131,8 @@ impl Config {
     pub fn load(flags: &Flags, environment: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
         let mut layers = Layers::new()?;
         let file = flags.file.clone().or_else(|| environment.get(FILE).map(PathBuf::from));
-        if let Some(file) = file {
-            layers.add_file(&file)?;
+        if let Some(file) = &file {
+            layers.add_file(file)?;
         }
         layers.add_environment(environment)?;
         let flag = |value: String| Value::String(value);
@@ -139,36 +142,11 @@ impl Config {
         if let Some(folder) = &flags.data_dir {
             layers.set(&["data_dir"], flag(folder.display().to_string()), "--data-dir");
         }
-        let config = layers.read()?;
+        let mut config = layers.read()?;
+        config.file = file;
         config.declared_projects()?;
+        config.declared_storages()?;
         Ok(config)
-    }
-
-    /// The projects that stand in the configuration, or the demo project.
-    pub fn declared_projects(&self) -> Result<Vec<Declared>, ConfigError> {
-        let mut declared: Vec<Declared> = Vec::new();
-        for entry in &self.projects {
-            let key = &entry.public_key;
-            let public_key: PublicKey =
-                key.parse().map_err(|error| ConfigError(format!("projects.public_key is `{key}`: {error}")))?;
-            if declared.iter().any(|other| other.public_key == public_key) {
-                return Err(ConfigError(format!("two [[projects]] have the public_key `{key}`; remove one of them")));
-            }
-            let settings = Settings::deserialize(entry.settings.clone())
-                .map_err(|error| ConfigError(format!("[[projects]] with public_key `{key}`: {error}")))?;
-            if entry.secret_keys.iter().any(String::is_empty) {
-                return Err(ConfigError(format!(
-                    "[[projects]] with public_key `{key}` has an empty secret key: anybody could sign with it"
-                )));
-            }
-            declared.push(Declared { public_key, secret_keys: entry.secret_keys.clone(), settings });
-        }
-        if declared.is_empty() && self.demo_project {
-            let public_key = DEMO.0.parse().map_err(|_| ConfigError("the demo key is broken".to_owned()))?;
-            let settings = Settings { name: "Demo".to_owned(), ..Settings::default() };
-            declared.push(Declared { public_key, secret_keys: vec![DEMO.1.to_owned()], settings });
-        }
-        Ok(declared)
     }
 
     /// The first value that has the right type and yet makes no sense, with what is wrong with it.
@@ -216,7 +194,7 @@ impl Config {
             None => default.to_owned(),
         };
         format!(
-            "listen      {}\ndata folder {}\nrecords     {}\nblobs       {}\ndurability  {}\nprojects    {}",
+            "listen      {}\ndata folder {}\nrecords     {}\nblobs       {}\ndurability  {}\nprojects    {}\nstorages    {}",
             self.server.listen,
             self.data_dir.display(),
             engine(&self.database.url, "sqlite in the data folder"),
@@ -227,144 +205,19 @@ impl Config {
                 (0, false) => "those in the records".to_owned(),
                 (n, _) => format!("{n} declared"),
             },
+            match self.storages.len() {
+                0 => "those in the records".to_owned(),
+                n => format!("{n} declared"),
+            },
         )
     }
-}
-
-/// The merged tables, and for each key the layer that it came from.
-struct Layers {
-    defaults: Table,
-    merged: Table,
-    sources: BTreeMap<String, String>,
-}
-
-impl Layers {
-    fn new() -> Result<Self, ConfigError> {
-        let defaults: Table =
-            DEFAULT.parse().map_err(|error| ConfigError(format!("config/default.toml is broken: {error}")))?;
-        Ok(Self { merged: defaults.clone(), defaults, sources: BTreeMap::new() })
-    }
-
-    fn add_file(&mut self, file: &Path) -> Result<(), ConfigError> {
-        let name = file.display();
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| ConfigError(format!("cannot read the configuration file {name}: {error}")))?;
-        let table: Table = text.parse().map_err(|error| ConfigError(format!("{name} is not valid TOML: {error}")))?;
-        for (key, value) in table {
-            match (self.defaults.get(&key), value) {
-                (Some(Value::Table(known)), Value::Table(section)) => {
-                    let known: Vec<String> = known.keys().cloned().collect();
-                    for (inner, value) in section {
-                        if !known.contains(&inner) {
-                            let path = format!("{key}.{inner}");
-                            return Err(unknown(
-                                &path,
-                                &name.to_string(),
-                                &format!("[{key}] has {}", known.join(", ")),
-                            ));
-                        }
-                        self.set(&[&key, &inner], value, &name.to_string());
-                    }
-                }
-                (Some(Value::Table(_)), _) => {
-                    return Err(ConfigError(format!("`{key}` in {name} is a section; write it as [{key}]")));
-                }
-                (Some(_), value) => self.set(&[&key], value, &name.to_string()),
-                (None, value) if key == "projects" => self.set(&[&key], value, &name.to_string()),
-                (None, _) => {
-                    let known: Vec<&str> = self.defaults.keys().map(String::as_str).collect();
-                    return Err(unknown(&key, &name.to_string(), &format!("there are {}, projects", known.join(", "))));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn add_environment(&mut self, environment: &BTreeMap<String, String>) -> Result<(), ConfigError> {
-        for (name, text) in environment {
-            let Some(path) = name.strip_prefix("STOWAGE_") else { continue };
-            if name == FILE || name.starts_with(TESTS) {
-                continue;
-            }
-            let path = path.to_ascii_lowercase();
-            let path: Vec<&str> = path.split("__").collect();
-            let default = match path.as_slice() {
-                [key] => self.defaults.get(*key),
-                [section, key] => self.defaults.get(*section).and_then(|section| section.get(*key)),
-                _ => None,
-            };
-            let Some(default) = default.filter(|value| !value.is_table()) else {
-                let remedy = "sections and keys are parted by two underscores, as in STOWAGE_SERVER__LISTEN; \
-                              config/default.toml lists all of them";
-                return Err(unknown(&path.join("."), &format!("the environment variable {name}"), remedy));
-            };
-            let value = of_type(default, text).ok_or_else(|| {
-                let wanted = match default {
-                    Value::Boolean(_) => "true or false",
-                    Value::Integer(_) => "a whole number",
-                    _ => "something else",
-                };
-                ConfigError(format!("{name} is `{text}`, but `{}` takes {wanted}", path.join(".")))
-            })?;
-            self.set(&path, value, &format!("the environment variable {name}"));
-        }
-        Ok(())
-    }
-
-    fn set(&mut self, path: &[&str], value: Value, source: &str) {
-        match path {
-            [key] => {
-                self.merged.insert((*key).to_owned(), value);
-            }
-            [section, key] => {
-                if let Some(Value::Table(section)) = self.merged.get_mut(*section) {
-                    section.insert((*key).to_owned(), value);
-                }
-            }
-            _ => return,
-        }
-        self.sources.insert(path.join("."), source.to_owned());
-    }
-
-    fn read(self) -> Result<Config, ConfigError> {
-        let wrong = |path: &str, what: &str| {
-            let source = self.sources.iter().find(|(key, _)| path.starts_with(key.as_str()));
-            let source = source.map_or("config/default.toml", |(_, source)| source.as_str());
-            ConfigError(format!(
-                "`{path}` in {source}: {}. See config/default.toml.",
-                what.trim().trim_end_matches('.')
-            ))
-        };
-        let config: Config = serde_path_to_error::deserialize(Value::Table(self.merged.clone()))
-            .map_err(|error| wrong(&error.path().to_string(), &error.inner().to_string()))?;
-        match config.fault() {
-            Some((path, what)) => Err(wrong(path, &what)),
-            None => Ok(config),
-        }
-    }
-}
-
-/// The text of a variable as the type that the default has.
-fn of_type(default: &Value, text: &str) -> Option<Value> {
-    match default {
-        Value::Boolean(_) => text.parse().ok().map(Value::Boolean),
-        Value::Integer(_) => text.parse().ok().map(Value::Integer),
-        Value::Array(_) => {
-            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-            Some(Value::Array(items.map(|item| Value::String(item.to_owned())).collect()))
-        }
-        _ => Some(Value::String(text.to_owned())),
-    }
-}
-
-fn unknown(path: &str, source: &str, remedy: &str) -> ConfigError {
-    ConfigError(format!("unknown key `{path}` in {source}: {remedy}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::io::Write;
+    use stowage_model::StorageSettings;
 
     fn load(file: Option<&str>, environment: &[(&str, &str)]) -> Result<Config, String> {
         let mut flags = Flags::default();
@@ -405,7 +258,7 @@ mod tests {
             (Some("[server]\nlisten_on = 1\n"), ("A", "b"), vec!["server.listen_on", "header_timeout, listen, max"]),
             (Some("nonsense = 1\n"), ("A", "b"), vec!["nonsense", "there are"]),
             (Some("server = 1\n"), ("A", "b"), vec!["[server]"]),
-            (Some("a = "), ("A", "b"), vec!["not valid TOML"]),
+            (Some("[log]\nlevel = \"a\"\na = "), ("A", "b"), vec!["not valid TOML: line 3"]),
             (Some("[uploads]\nfiles = \"many\"\n"), ("A", "b"), vec!["uploads.files", "default.toml"]),
             (None, ("STOWAGE_SERVER_LISTEN", "x"), vec!["STOWAGE_SERVER_LISTEN", "two underscores"]),
             (None, ("STOWAGE_UPLOADS__FILES", "many"), vec!["STOWAGE_UPLOADS__FILES", "many", "whole number"]),
@@ -456,5 +309,95 @@ mod tests {
         let projects = load(Some(file), &[]).unwrap().declared_projects().unwrap();
         assert_eq!(projects.len(), 1, "the demo project makes way");
         assert_eq!((projects[0].settings.max_file_size, projects[0].settings.autostore), (1 << 20, true));
+    }
+
+    const STORAGE: &str = "[[storages]]\nproject = \"a\"\nname = \"archive\"\nbucket = \"bucket\"\n";
+
+    #[test]
+    fn declared_storages_have_defaults() {
+        let declared = load(Some(STORAGE), &[("STOWAGE_STORAGE_SECRET", "x")]).unwrap().declared_storages().unwrap();
+        let (project, name, settings) = &declared[0];
+        assert_eq!((project.as_str(), name.as_str(), declared.len()), ("a", "archive", 1));
+        assert_eq!(settings, &StorageSettings::new("bucket".to_owned().try_into().unwrap()));
+        let summary = load(Some(STORAGE), &[]).unwrap().summary();
+        assert!(summary.contains("storages    1 declared"), "{summary}");
+        assert_eq!(load(None, &[]).unwrap().declared_storages().unwrap(), []);
+    }
+
+    #[test]
+    fn the_reference_and_the_example_are_good() {
+        let (_, block) = DEFAULT.split_once("# [[storages]]\n").unwrap();
+        let keys: Vec<&str> =
+            block.lines().filter_map(|line| line.strip_prefix("# ")).filter(|l| !l.starts_with(' ')).collect();
+        let text = format!("[[storages]]\n{}\n", keys.join("\n"));
+        let declared = load(Some(&text), &[]).unwrap().declared_storages().unwrap();
+        let settings = StorageSettings { force_path_style: None, ..declared[0].2.clone() };
+        assert_eq!(
+            settings,
+            StorageSettings::new("my-bucket".to_owned().try_into().unwrap()),
+            "defaults as they are said"
+        );
+        for key in serde_json::to_value(&settings).unwrap().as_object().unwrap().keys() {
+            assert!(text.contains(&format!("\n{key} = ")), "{key} is missing in the reference");
+        }
+        let full = load(Some(include_str!("../../../config/full.toml")), &[]).unwrap();
+        assert_eq!((full.declared_projects().unwrap().len(), full.declared_storages().unwrap().len()), (1, 1));
+    }
+
+    #[test]
+    fn messages_about_storages_name_storage_key_source_and_remedy() {
+        for (more, wanted) in [
+            ("buckt = \"x\"", vec!["`archive` of project `a` in /", "`buckt`", "expected one of", "default.toml"]),
+            ("pattern = \"${nope}\"", vec!["`pattern`", "${nope}"]),
+            ("prefix = \"a b\"", vec!["`prefix`", "character"]),
+            ("endpoint_url = \"s3.example.com\"", vec!["endpoint_url begins with http"]),
+            ("acl = \"public\"", vec!["`acl`", "`none`"]),
+            ("auto_copy = \"yes\"", vec!["`auto_copy`", "a boolean"]),
+            ("access_key_id = \"AK\"", vec!["belong together"]),
+            (STORAGE, vec!["twice"]),
+        ] {
+            let message = load(Some(&format!("{STORAGE}{more}\n")), &[]).unwrap_err();
+            for part in wanted {
+                assert!(message.contains(part), "{part:?} is not in: {message}");
+            }
+        }
+        for (wrong, wanted) in [
+            (STORAGE.replace("\"archive\"", "\"a b\""), "1 to 64 characters"),
+            (STORAGE.replace("\"a\"", "\"a b\""), "`project`"),
+            (STORAGE.replace("\"bucket\"", "\"B\""), "3 to 63 characters"),
+            (STORAGE.replace("bucket = ", "region = "), "missing field `bucket`"),
+            (STORAGE.replace("name = ", "region = "), "missing field `name`"),
+            ("[storages]\nname = \"a\"\n".to_owned(), "`storages` in /"),
+        ] {
+            let message = load(Some(&wrong), &[]).unwrap_err();
+            assert!(message.contains(wanted), "{wanted:?} is not in: {message}");
+        }
+        assert!(load(None, &[("STOWAGE_STORAGES__NAME", "a")]).unwrap_err().contains("STOWAGE_STORAGES__NAME"));
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        for wrong in [
+            format!("{STORAGE}access_key_id = \"AK\"\nsecret_access_key = \"5277\n"),
+            format!("{STORAGE}access_key_id = \"AK\"\nsecret_access_key = 5277\n"),
+            format!("{STORAGE}access_key_id = \"AK\"\nsecret_access_key = [\"5277\"]\n"),
+            format!("{STORAGE}secret_access_key = \"5277\"\n"),
+            format!("{STORAGE}external_id = \"5277\"\n"),
+            format!("{STORAGE}role_arn = \"r\"\nexternal_id = 5277\n"),
+            format!("{STORAGE}secret_access_key = \"5277\"\naccess_key_id = 7\n"),
+            format!("{STORAGE}secret_access_key = \"5277\"\n{STORAGE}"),
+            "[[projects]]\npublic_key = \"a\"\nsecret_keys = [5277]\n".to_owned(),
+            "[[projects]]\npublic_key = \"a\"\nsecret_keys = 5277\n".to_owned(),
+            "[[projects]]\npublic_key = \"a\"\nsecret_keys = []\ndelivery_secrets = [5277]\n".to_owned(),
+            "[[projects]]\npublic_key = \"a\"\nsecret_keys = []\ndelivery_secrets = [\"5277x\"]\n".to_owned(),
+            "[blobs]\nsecret_access_key = 5277\n".to_owned(),
+        ] {
+            let message = load(Some(&wrong), &[]).unwrap_err();
+            assert!(!message.contains("5277"), "{message}");
+        }
+        let good = format!("{STORAGE}access_key_id = \"AK\"\nsecret_access_key = \"5277\"\n");
+        let config = load(Some(&good), &[]).unwrap();
+        assert!(!config.summary().contains("5277") && !format!("{:?}", config.storages).contains("5277"));
+        assert!(!format!("{:?}", config.declared_storages().unwrap()).contains("5277"));
     }
 }

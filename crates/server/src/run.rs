@@ -5,20 +5,21 @@ use std::path::Path;
 
 use anyhow::Context;
 use stowage_api::{Pages, PartUrls, Shared, State, Throttle, TrustedProxies, UrlOptions};
+use stowage_copy::{Copies, CopyTools};
 use stowage_delivery::Delivery;
 use stowage_fetch::Outbound;
 use stowage_intake::Intake;
 use stowage_janitor::Janitor;
-use stowage_jobs::{Postman, Runner, Tools};
+use stowage_jobs::{Carrier, Postman, Runner, Tools};
 use stowage_model::{Clock, Ids, PublicUrls, Settings};
 use stowage_store::blobs::Blobs;
-use stowage_store::records::{Options, Records};
+use stowage_store::records::{DeclareStoragesError, Options, Records};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::{Config, DEMO};
-use crate::listener;
+use crate::{listener, telemetry};
 
 /// What a process does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,6 +41,7 @@ pub struct Running {
     janitor: Janitor,
     runner: Runner,
     postman: Postman,
+    carrier: Carrier,
     records: Records,
 }
 
@@ -67,6 +69,11 @@ impl Running {
     /// A postman on its stores and its clock, to be driven by hand.
     pub fn postman(&self) -> Postman {
         self.postman.clone()
+    }
+
+    /// A carrier on its stores and its clock, to be driven by hand.
+    pub fn carrier(&self) -> Carrier {
+        self.carrier.clone()
     }
 
     /// Ends it: no new connections, requests under way finish within the drain time, then the records are closed.
@@ -97,6 +104,15 @@ pub(crate) async fn open_blobs(config: &Config) -> anyhow::Result<Blobs> {
     Ok(Blobs::open(&config.blobs, &config.data_dir, config.durability).await?)
 }
 
+/// What makes pictures where nothing is served: with a folder of its own, because the one of the server is the server's, and nothing is
+/// kept there.
+pub(crate) async fn open_side_delivery(config: &Config, blobs: Blobs, folder: &str) -> anyhow::Result<Delivery> {
+    let variant_folder = config.data_dir.join(folder);
+    let options = stowage_delivery::Options { variant_cache: 0, variant_folder, ..config.delivery.clone() };
+    let opened = Delivery::open(&options, blobs, &config.data_dir, config.blobs.reserve).await;
+    opened.context("cannot make pictures")
+}
+
 /// The records as they are, for commands beside the server: they migrate nothing and declare nothing, so that a command
 /// with half a configuration changes nothing that the server's configuration says.
 pub(crate) async fn open_records(config: &Config, clock: &Clock) -> anyhow::Result<Records> {
@@ -105,7 +121,7 @@ pub(crate) async fn open_records(config: &Config, clock: &Clock) -> anyhow::Resu
     Ok(Records::open(&options, &config.data_dir, config.durability, clock.clone()).await?)
 }
 
-/// The records of a server or worker: migrated where configured, with the declared projects in them.
+/// The records of a server or worker: migrated where configured, with the declared projects and storages in them.
 async fn prepare_records(config: &Config, clock: &Clock) -> anyhow::Result<Records> {
     make_folder(&config.data_dir)?;
     let records = Records::open(&config.database, &config.data_dir, config.durability, clock.clone()).await?;
@@ -121,6 +137,16 @@ async fn prepare_records(config: &Config, clock: &Clock) -> anyhow::Result<Recor
         let settings = Settings { removed: true, ..demo.settings.clone() };
         records.update_project(demo.id, &demo.secret_keys, &settings).await?;
         info!("the demo project of an earlier start is marked as removed");
+    }
+    let storages = config.declared_storages()?;
+    if let Err(error) = records.declare_storages(&storages, clock.now()).await {
+        return Err(match error {
+            DeclareStoragesError::NoProject { .. } => anyhow::anyhow!(
+                "[[storages]] in {}: {error}; declare it in [[projects]], or make it with `stowage project create`",
+                config.source()
+            ),
+            DeclareStoragesError::Records(error) => error.into(),
+        });
     }
     Ok(records)
 }
@@ -155,13 +181,21 @@ pub async fn start(config: Config, role: Role, clock: Clock, ids: Ids) -> anyhow
     };
     let postman = Postman::new(tools.clone(), config.webhooks.clone(), config.jobs.poll);
     let runner = Runner::new(tools, config.jobs.clone());
-    let delivery = match &listener {
-        Some(_) => {
-            let opened = Delivery::open(&config.delivery, blobs.clone(), &config.data_dir, config.blobs.reserve).await;
-            Some(opened.context("cannot open the folder of variants (`delivery.variant_folder`)")?)
-        }
-        None => None,
+    let delivery = if listener.is_some() {
+        let opened = Delivery::open(&config.delivery, blobs.clone(), &config.data_dir, config.blobs.reserve).await;
+        opened.context("cannot open the folder of variants (`delivery.variant_folder`)")?
+    } else {
+        open_side_delivery(&config, blobs.clone(), "work").await?
     };
+    let tools = CopyTools {
+        records: records.clone(),
+        blobs: blobs.clone(),
+        delivery: delivery.clone(),
+        clock: clock.clone(),
+        ids: ids.clone(),
+    };
+    let copies = Copies::new(tools, config.copy.clone());
+    let carrier = Carrier::new(copies.clone(), config.jobs.poll);
     let mut working = if role == Role::Serve {
         Vec::new()
     } else {
@@ -170,20 +204,25 @@ pub async fn start(config: Config, role: Role, clock: Clock, ids: Ids) -> anyhow
             tokio::spawn(janitor.clone().work(stop.clone())),
             tokio::spawn(runner.clone().work(stop.clone(), drain)),
             tokio::spawn(postman.clone().work(stop.clone(), drain)),
+            tokio::spawn(carrier.clone().work(stop.clone(), drain)),
         ]
     };
+    if role != Role::Serve && !config.metrics.listen.is_empty() {
+        working.push(tokio::spawn(telemetry::count_copies(records.clone(), stop.clone())));
+    }
     // Never from the seed of a test: whoever knows the seed could sign.
     let secret = records.secret("part_urls", &Ids::random().hex(64)).await?;
-    if let Some(delivery) = &delivery {
+    if listener.is_some() {
         working.push(tokio::spawn(delivery.clone().tend(records.clone(), stop.clone())));
     }
-    let serving = listener.zip(delivery).map(|(listener, delivery)| {
+    let serving = listener.map(|listener| {
         let state = State::new(Shared {
             intake,
             delivery,
             records: records.clone(),
             blobs,
             outbound,
+            copies,
             fetches: stowage_api::Fetches::default(),
             throttle: Throttle::new(&config.throttle),
             part_urls: PartUrls::new(secret),
@@ -213,5 +252,5 @@ pub async fn start(config: Config, role: Role, clock: Clock, ids: Ids) -> anyhow
             );
         }
     }
-    Ok(Running { address, stop, serving, working, janitor, runner, postman, records })
+    Ok(Running { address, stop, serving, working, janitor, runner, postman, carrier, records })
 }

@@ -5,10 +5,14 @@ mod support;
 
 #[path = "rest/auth.rs"]
 mod auth;
+#[path = "support/bucket.rs"]
+mod bucket;
 #[path = "rest/copy.rs"]
 mod copy;
 #[path = "rest/files.rs"]
 mod files;
+#[path = "rest/gate.rs"]
+mod gate;
 #[path = "rest/groups.rs"]
 mod groups;
 #[path = "rest/hostile.rs"]
@@ -21,6 +25,10 @@ mod lists;
 mod metadata;
 #[path = "rest/others.rs"]
 mod others;
+#[path = "rest/remote_copy.rs"]
+mod remote_copy;
+#[path = "rest/remote_keys.rs"]
+mod remote_keys;
 #[path = "rest/search.rs"]
 mod search;
 #[path = "rest/storage.rs"]

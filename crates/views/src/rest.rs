@@ -194,6 +194,23 @@ impl<'a> Copied<'a> {
     }
 }
 
+/// The answer to copying a file to a storage.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FileRemoteCopy)]
+pub struct Sent<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// Where the copy is: `s3://bucket/key`.
+    result: &'a str,
+}
+
+impl<'a> Sent<'a> {
+    /// Shows where the copy is.
+    pub fn new(result: &'a str) -> Self {
+        Self { kind: "url", result }
+    }
+}
+
 /// A group, in lists without its files.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Group)]

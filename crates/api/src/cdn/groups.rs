@@ -81,10 +81,14 @@ async fn files(visit: Visit<'_>, group: &Group) -> Result<HashMap<FileId, File>,
 
 /// The file at a place of a group: its stored operations come first, then those of the address.
 pub(super) async fn member(visit: Visit<'_>, id: GroupId, place: usize, wish: &Wish) -> Outcome {
-    let (group, host) = open(visit, id).await?;
-    let member = group.members.get(place).ok_or(DeliveryRefusal::NotFound)?;
+    // The whole group may be a thousand files.
+    let place = u32::try_from(place).unwrap_or(u32::MAX);
+    let found = visit.state.records.group_member(id, place).await.map_err(|failure| failed(&failure))?;
+    let Some((project, member)) = found else { return Err(visit.missing().await) };
+    let host = visit.enter_by_id(project).await?;
+    let member = member.ok_or(DeliveryRefusal::NotFound)?;
     let file = visit.state.records.hot_file(member.file).await.map_err(|failure| failed(&failure))?;
-    let is_there = |file: &Arc<File>| file.project == group.project && file.removed_at.is_none() && file.blob.is_some();
+    let is_there = |file: &Arc<File>| file.project == project && file.removed_at.is_none() && file.blob.is_some();
     let file = file.filter(is_there).ok_or(DeliveryRefusal::NotFound)?;
     route::show(visit, &host, &file, &member.effects, wish).await
 }

@@ -14,7 +14,6 @@ mod visit;
 
 pub(crate) use headers::HARMLESS;
 pub(crate) use path::is_delivery;
-pub(crate) use pictures::{look_of, overlays, read, refused, stored_pieces};
 pub use remote::Fetches;
 pub(crate) use route::route;
 

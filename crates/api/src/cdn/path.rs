@@ -3,6 +3,7 @@
 
 use http::Uri;
 use stowage_delivery::ArchiveKind;
+use stowage_delivery::bake::pieces_of;
 use stowage_model::{DeliveryRefusal, FileId, GroupId};
 
 /// What an address leads to.
@@ -117,11 +118,6 @@ fn kind(text: &str) -> Result<ArchiveKind, DeliveryRefusal> {
         "tar" => Ok(ArchiveKind::Tar),
         _ => Err(DeliveryRefusal::NotFound),
     }
-}
-
-/// The pieces of a path, decoded, without empty ones.
-pub(super) fn pieces_of(path: &str) -> Vec<String> {
-    path.split('/').filter(|piece| !piece.is_empty()).map(decoded).collect()
 }
 
 /// A text without its percent escapes.

@@ -6,17 +6,17 @@ use std::time::Duration;
 use axum::body::Body;
 use http::{HeaderValue, Response, header};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use stowage_delivery::{Body as Bytes, Look, Variant, VariantError, VariantRequest, VideoRequest};
-use stowage_image::operations::{OperationError, Operations, VideoOperations};
-use stowage_model::{DeliveryRefusal, File, Settings};
+use stowage_delivery::{Body as Bytes, Look, Variant, VariantRequest, VideoRequest, bake};
+use stowage_image::operations::{Operations, VideoOperations};
+use stowage_model::{DeliveryRefusal, File};
 
 use super::accept;
 use super::headers::{HARMLESS, Treatment, disposition, set_text};
-use super::path::{Wish, pieces_of};
+use super::path::Wish;
 use super::route::Outcome;
 use super::serve::{self, Begun, Version};
 use super::visit::{Host, Visit, failed};
-use crate::{State, errors};
+use crate::errors;
 
 /// How long facts may be kept: they change with the program that finds them.
 const FACTS: Duration = Duration::from_secs(24 * 3600);
@@ -35,73 +35,15 @@ const PIECE: &AsciiSet = &CONTROLS
     .add(b'{')
     .add(b'}');
 
-/// The settings of a project that change pixels.
-pub(crate) fn look_of(settings: &Settings) -> Look {
-    let Settings { avif, webp, adaptive_quality, text_overlays, .. } = *settings;
-    Look { avif, webp, adaptive_quality, text: text_overlays }
-}
-
-/// What to tell of operations that make no sense.
-#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
-fn invalid(error: OperationError) -> DeliveryRefusal {
-    DeliveryRefusal::OperationInvalid(error.to_string())
-}
-
-/// What to tell where there is no variant.
-pub(crate) fn refused(error: VariantError) -> DeliveryRefusal {
-    match error {
-        VariantError::NotAnImage => DeliveryRefusal::NotAnImage,
-        VariantError::Invalid(text) | VariantError::TooLarge(text) | VariantError::Damaged(text) => {
-            DeliveryRefusal::CannotProcess(text)
-        }
-        VariantError::NoOverlay(id) => DeliveryRefusal::OverlayNotFound(id),
-        error @ VariantError::OverlayNotAnImage(_) => DeliveryRefusal::CannotProcess(error.to_string()),
-        VariantError::Busy { retry_after } => DeliveryRefusal::Busy { retry_after },
-        VariantError::Gone => DeliveryRefusal::NotFound,
-        VariantError::Failed => DeliveryRefusal::Failed,
-    }
-}
-
-/// Operations that are kept as text without their first `-/`, as pieces of a path.
-pub(crate) fn stored_pieces(text: &str) -> Vec<String> {
-    let pieces = pieces_of(text);
-    if pieces.is_empty() { pieces } else { std::iter::once("-".to_owned()).chain(pieces).collect() }
-}
-
-/// Reads operations, and refuses those that the project has switched off.
-pub(crate) fn read(pieces: &[String], settings: &Settings) -> Result<Operations, DeliveryRefusal> {
-    let operations = Operations::parse(pieces).map_err(invalid)?;
-    if operations.has_text() && !settings.text_overlays {
-        let text = "`text` is switched off; the setting `text_overlays` of the project switches it on.";
-        return Err(DeliveryRefusal::CannotProcess(text.to_owned()));
-    }
-    Ok(operations)
-}
-
-/// The other files that the operations need, as far as the project has them.
-pub(crate) async fn overlays(
-    state: &State,
-    file: &File,
-    operations: &Operations,
-) -> Result<Vec<Arc<File>>, DeliveryRefusal> {
-    let mut overlays = Vec::new();
-    for id in operations.overlays() {
-        let overlay = state.records.hot_file(id).await.map_err(|failure| failed(&failure))?;
-        let is_there = |overlay: &Arc<File>| overlay.project == file.project && overlay.removed_at.is_none();
-        overlays.extend(overlay.filter(is_there));
-    }
-    Ok(overlays)
-}
-
 /// Shows a file, or what the operations make of it.
 pub(super) async fn show(visit: Visit<'_>, host: &Host, file: &Arc<File>, stored: &str, wish: &Wish) -> Outcome {
     let name = wish.name.as_deref();
     if stored.is_empty() && wish.pieces.is_empty() {
         return serve::original(visit, host, file, None, name).await;
     }
-    let mut pieces = stored_pieces(stored);
+    let mut pieces = bake::stored_pieces(stored);
     pieces.extend_from_slice(&wish.pieces);
-    let operations = read(&pieces, &host.project.settings)?;
+    let operations = bake::read(&pieces, &host.project.settings)?;
     if operations.processes() || operations.facts.is_some() {
         return Box::pin(variant(visit, host, file, &operations, &pieces, name)).await;
     }
@@ -120,7 +62,7 @@ async fn variant(
     pieces: &[String],
     name: Option<&str>,
 ) -> Outcome {
-    let overlays = overlays(visit.state, file, operations).await?;
+    let overlays = bake::overlays(&visit.state.records, file, operations).await.map_err(|failure| failed(&failure))?;
     let written = if operations.facts.is_some() { written(pieces) } else { String::new() };
     let request = VariantRequest {
         file,
@@ -128,9 +70,9 @@ async fn variant(
         written: &written,
         overlays,
         accept: accept::formats(&visit.request.headers),
-        look: look_of(&host.project.settings),
+        look: Look::of(&host.project.settings),
     };
-    let variant = visit.state.delivery.variant(request).await.map_err(refused)?;
+    let variant = visit.state.delivery.variant(request).await?;
     if operations.facts.is_some() {
         return Ok(facts(visit, host, &variant));
     }
@@ -145,15 +87,15 @@ async fn variant(
 
 /// The faces of a picture.
 pub(super) async fn faces(visit: Visit<'_>, host: &Host, file: &Arc<File>) -> Outcome {
-    let variant = visit.state.delivery.faces(file).await.map_err(refused)?;
+    let variant = visit.state.delivery.faces(file).await?;
     Ok(facts(visit, host, &variant))
 }
 
 /// A video of an animated picture.
 pub(super) async fn video(visit: Visit<'_>, host: &Host, file: &Arc<File>, wish: &Wish) -> Outcome {
-    let operations = VideoOperations::parse(&wish.pieces).map_err(invalid)?;
+    let operations = VideoOperations::parse(&wish.pieces).map_err(bake::invalid)?;
     let request = VideoRequest { file, operations: &operations };
-    let variant = visit.state.delivery.video(request).await.map_err(refused)?;
+    let variant = visit.state.delivery.video(request).await?;
     let inline = operations.inline.unwrap_or(true);
     let value = match &wish.name {
         Some(name) => disposition(inline, name),
@@ -244,15 +186,9 @@ mod tests {
 
     #[test]
     fn the_path_of_a_processed_picture() {
-        let of = |path: &str| written(&pieces_of(path));
+        let of = |path: &str| written(&bake::pieces_of(path));
         assert_eq!(of("-/preview/-/json/"), "-/preview/");
         assert_eq!(of("-/@clib/a/-/text/9x9/top/a%2Fb%20c/-/inline/no/-/main_colors/3"), "-/text/9x9/top/a%2Fb%20c/");
         assert_eq!(of("-/json/"), "");
-    }
-
-    #[test]
-    fn stored_operations() {
-        assert_eq!(stored_pieces("resize/x800/-/grayscale/"), ["-", "resize", "x800", "-", "grayscale"]);
-        assert_eq!(stored_pieces(""), Vec::<String>::new());
     }
 }

@@ -142,7 +142,7 @@ fn refused(status: u16, refusals: &[RestRefusal], versions: &[RestVersion]) -> R
     };
     match status {
         401 => response.header("WWW-Authenticate", header("`Uploadcare`.")).build(),
-        429 => response.header("Retry-After", header("Seconds.")).build(),
+        429 | 503 => response.header("Retry-After", header("Seconds.")).build(),
         _ => response.build(),
     }
 }

@@ -3,42 +3,27 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use stowage_delivery::{Accept, Body, Variant, VariantRequest};
-use stowage_image::operations::Format;
+use stowage_delivery::{BakeError, Body, Variant, bake};
 use stowage_intake::{Description, Incoming, IntakeError};
-use stowage_model::{Cause, DeliveryRefusal, File, Metadata, Project, RestRefusal, Tags};
+use stowage_model::{Cause, DeliveryRefusal, File, Metadata, Project, RestRefusal, Settings, Tags};
 use stowage_store::blobs::BlobError;
 
-use crate::{State, cdn, errors};
+use crate::{State, errors};
+
+/// Whether the operations, as text without their first `-/`, make something new of a file.
+pub(super) fn processes(settings: &Settings, operations: &str) -> Result<bool, RestRefusal> {
+    bake::of_copy(operations, settings).map(|made| made.is_some()).map_err(of_delivery)
+}
 
 /// What the operations, as text without their first `-/`, make of a file; nothing where they leave it as it is.
 pub(super) async fn bake(
     state: &State,
     project: &Project,
-    file: &File,
+    file: &Arc<File>,
     operations: &str,
 ) -> Result<Option<Variant>, RestRefusal> {
-    let mut operations = cdn::read(&cdn::stored_pieces(operations), &project.settings).map_err(of_delivery)?;
-    if operations.facts.is_some() {
-        return Err(RestRefusal::SourceInvalid);
-    }
-    if !operations.processes() {
-        return Ok(None);
-    }
-    // A copy stays what it was: a photo does not become a PNG because it has few colours.
-    operations.settings.format.get_or_insert(Format::Preserve);
-    let overlays = cdn::overlays(state, file, &operations).await.map_err(of_delivery)?;
-    let request = VariantRequest {
-        file: &Arc::new(file.clone()),
-        operations: &operations,
-        written: "",
-        overlays,
-        // Nobody negotiates: a copy is the same whoever asks for it.
-        accept: Accept::default(),
-        look: cdn::look_of(&project.settings),
-    };
-    let variant = Box::pin(state.delivery.variant(request)).await;
-    variant.map(Some).map_err(|error| of_delivery(cdn::refused(error)))
+    let baking = state.delivery.bake(&state.records, &project.settings, file, operations);
+    Box::pin(baking).await.map_err(refused)
 }
 
 /// Makes a file of what was made of `source`. It keeps the name, as copies do at the real service.
@@ -85,8 +70,15 @@ async fn write(incoming: &mut Incoming, variant: &Variant) -> Result<(), IntakeE
     }
 }
 
+fn refused(error: BakeError) -> RestRefusal {
+    match error {
+        BakeError::Refused(refusal) => of_delivery(refusal),
+        BakeError::Records(failure) => errors::rest_of_records(failure),
+    }
+}
+
 /// What the REST API is to tell of what delivery refuses.
-fn of_delivery(refusal: DeliveryRefusal) -> RestRefusal {
+pub(super) fn of_delivery(refusal: DeliveryRefusal) -> RestRefusal {
     match refusal {
         DeliveryRefusal::OperationInvalid(_) => RestRefusal::SourceInvalid,
         DeliveryRefusal::NotFound => RestRefusal::NotFound,

@@ -1,5 +1,6 @@
-//! `/files/local_copy/` and `/files/remote_copy/`: copies within the project and to storages of the project's owner. Versions
-//! before 0.7 have both under `/files/`.
+//! `/files/local_copy/`: copies within the project. Versions before 0.7 have them, and those to storages, under `/files/`.
+
+use std::sync::Arc;
 
 use http::{HeaderValue, header};
 use serde_json::{Map, Value};
@@ -8,7 +9,7 @@ use stowage_model::{File, FileRef, Metadata, RestRefusal, RestVersion};
 use stowage_views::rest::{Copied, FileInfo, FileUrl};
 
 use super::call::{Answering, Call, Note, Outcome};
-use super::{Endpoint, baked, content, on};
+use super::{Endpoint, baked, content, on, remote_copy};
 use crate::{access, errors, upload};
 
 pub(super) const ENDPOINTS: &[Endpoint] = &[
@@ -16,8 +17,11 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     Endpoint { path: "/files/remote_copy/", methods: &[on("POST", remote)] },
 ];
 
-/// The largest file that is copied within a project, in bytes: what S3 copies at once.
+/// The largest file that is copied, in bytes: what S3 copies at once.
 const MOST: u64 = 5 << 30;
+
+/// The largest file that is copied with operations, in bytes.
+const MOST_PROCESSED: u64 = 100_000_000;
 
 type Object = Map<String, Value>;
 
@@ -26,7 +30,7 @@ fn local<'c>(call: &'c Call<'c>) -> Answering<'c> {
 }
 
 fn remote<'c>(call: &'c Call<'c>) -> Answering<'c> {
-    Box::pin(async move { send(call, &call.object()?).await })
+    Box::pin(async move { remote_copy::send(call, &call.object()?).await })
 }
 
 /// The form of the versions before 0.7: who names a target wants a copy there.
@@ -34,7 +38,7 @@ pub(super) fn local_or_remote<'c>(call: &'c Call<'c>) -> Answering<'c> {
     Box::pin(async move {
         let object = call.object()?;
         if object.get("target").is_some_and(|target| !target.is_null()) {
-            send(call, &object).await
+            remote_copy::send(call, &object).await
         } else {
             copy(call, &object).await
         }
@@ -42,7 +46,7 @@ pub(super) fn local_or_remote<'c>(call: &'c Call<'c>) -> Answering<'c> {
 }
 
 /// The file that a request names.
-fn source(object: &Object) -> Result<FileRef, RestRefusal> {
+pub(super) fn source(object: &Object) -> Result<FileRef, RestRefusal> {
     let text = match object.get("source") {
         None | Some(Value::Null) => return Err(RestRefusal::SourceRequired),
         Some(Value::String(text)) if text.is_empty() => return Err(RestRefusal::SourceRequired),
@@ -53,7 +57,7 @@ fn source(object: &Object) -> Result<FileRef, RestRefusal> {
 }
 
 /// A parameter that is true or false.
-fn flag(object: &Object, name: &'static str) -> Result<Option<bool>, RestRefusal> {
+pub(super) fn flag(object: &Object, name: &'static str) -> Result<Option<bool>, RestRefusal> {
     let given = object.get(name).filter(|value| !value.is_null());
     given.map(|value| content::boolean(value).ok_or(RestRefusal::BooleanExpected(name))).transpose()
 }
@@ -72,10 +76,22 @@ fn metadata(call: &Call<'_>, object: &Object) -> Result<Vec<(String, String)>, R
     }
 }
 
-async fn original(call: &Call<'_>, named: &FileRef) -> Result<File, RestRefusal> {
+/// The file to be copied, if the project has it and it was not removed.
+pub(super) async fn original(call: &Call<'_>, named: &FileRef) -> Result<Arc<File>, RestRefusal> {
     let project = call.project()?.id;
     let file = call.state.records.file(named.id).await.map_err(errors::rest_of_records)?;
-    file.filter(|file| file.project == project && file.removed_at.is_none()).ok_or(RestRefusal::NotFound)
+    file.filter(|file| file.project == project && file.removed_at.is_none()).map(Arc::new).ok_or(RestRefusal::NotFound)
+}
+
+/// Refuses files that are larger than what is copied, with operations or as they are; the latter only where `large` ones are not
+/// allowed.
+pub(super) fn check_size(file: &File, processed: bool, large: bool) -> Result<(), RestRefusal> {
+    let most = match (processed, large) {
+        (true, _) => MOST_PROCESSED,
+        (false, true) => u64::MAX,
+        (false, false) => MOST,
+    };
+    if file.size > most { Err(RestRefusal::CopyTooLarge) } else { Ok(()) }
 }
 
 async fn copy(call: &Call<'_>, object: &Object) -> Outcome {
@@ -83,10 +99,8 @@ async fn copy(call: &Call<'_>, object: &Object) -> Outcome {
     let stored = flag(object, "store")?.unwrap_or(false);
     let laid_over = metadata(call, object)?;
     let file = original(call, &named).await?;
-    if file.size > MOST {
-        return Err(RestRefusal::CopyTooLarge);
-    }
     let project = call.project()?;
+    check_size(&file, baked::processes(&project.settings, &named.operations)?, false)?;
     upload::has_room(call.state, project).await?;
     let (metadata, dropped) = merged(&file.metadata, &laid_over);
     let baked = baked::bake(call.state, project, &file, &named.operations).await?;
@@ -122,12 +136,4 @@ fn merged(source: &Metadata, laid_over: &[(String, String)]) -> (Metadata, bool)
         }
     }
     (metadata, dropped)
-}
-
-/// Checks what can be checked without storages, of which no project has any.
-async fn send(call: &Call<'_>, object: &Object) -> Outcome {
-    let named = source(object)?;
-    flag(object, "make_public")?;
-    original(call, &named).await?;
-    Err(RestRefusal::StorageNotFound)
 }

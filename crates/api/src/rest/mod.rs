@@ -15,6 +15,7 @@ mod metadata;
 mod moment;
 mod pages;
 mod project;
+mod remote_copy;
 mod search;
 mod serve;
 mod storage;

@@ -1,14 +1,12 @@
 //! `stowage project …`: the projects in the records.
 
-use std::fmt::Write;
-
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use serde_json::Value;
 use stowage_model::{Clock, Ids, Project, PublicKey, Settings};
 use stowage_store::records::{CreateError, Declared, Records};
 
-use super::say;
+use super::{say, settings};
 use crate::config::Config;
 use crate::run;
 
@@ -114,7 +112,7 @@ async fn act(records: &Records, clock: &Clock, action: Action) -> anyhow::Result
     Ok(())
 }
 
-async fn find(records: &Records, key: &PublicKey) -> anyhow::Result<Project> {
+pub(super) async fn find(records: &Records, key: &PublicKey) -> anyhow::Result<Project> {
     let project = records.projects().await?.into_iter().find(|project| project.public_key == *key);
     project
         .with_context(|| format!("there is no project with the public key `{key}`; `stowage project list` shows all"))
@@ -128,19 +126,9 @@ async fn changeable(records: &Records, key: &PublicKey) -> anyhow::Result<Projec
     Ok(project)
 }
 
-/// Lays `key=value` pairs over settings; values are read as the type that the setting has.
 fn change(settings: &Settings, pairs: &[String]) -> anyhow::Result<Settings> {
     let mut object = serde_json::to_value(settings)?;
-    for pair in pairs {
-        let (key, text) = pair.split_once('=').with_context(|| format!("`{pair}` is not of the form KEY=VALUE"))?;
-        let known = object.as_object().map(|o| o.keys().cloned().collect::<Vec<_>>().join(", ")).unwrap_or_default();
-        let Some(value) = object.get_mut(key) else { bail!("there is no setting `{key}`; there are {known}") };
-        *value = match value {
-            Value::Bool(_) => Value::Bool(text.parse().with_context(|| format!("`{key}` takes true or false"))?),
-            Value::Array(_) => text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect(),
-            _ => Value::String(text.to_owned()),
-        };
-    }
+    settings::lay(&mut object, pairs)?;
     serde_json::from_value(object).context("the settings do not fit")
 }
 
@@ -165,14 +153,8 @@ fn shown(settings: &Settings) -> anyhow::Result<Value> {
 
 fn as_text(project: &Project) -> anyhow::Result<String> {
     let origin = if project.from_config { "declared in the configuration" } else { "in the records" };
-    let mut text = format!("{}  {origin}, {} secret key(s)", project.public_key, project.secret_keys.len());
-    let (settings, defaults) = (shown(&project.settings)?, shown(&Settings::default())?);
-    for (key, value) in settings.as_object().into_iter().flatten() {
-        if defaults.get(key) != Some(value) {
-            let _ = write!(text, "\n    {key} = {value}");
-        }
-    }
-    Ok(text)
+    let settings = settings::differing(&shown(&project.settings)?, &shown(&Settings::default())?);
+    Ok(format!("{}  {origin}, {} secret key(s){settings}", project.public_key, project.secret_keys.len()))
 }
 
 #[cfg(test)]

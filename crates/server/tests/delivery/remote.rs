@@ -76,11 +76,23 @@ async fn what_is_not_fetched() {
     assert_eq!(asked.load(Ordering::SeqCst), 0);
     let (status, page) = ask(&format!("/{base}/none.png")).await;
     assert!(status == 502 && page.contains("the server answered 404"), "{page}");
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
     let (status, page) = ask(&format!("/-/nope/{base}/c.png")).await;
     assert!(status == 400 && page.contains("`nope`"), "{page}");
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "nothing is kept for operations that make no sense");
     let closed = Server::start().await;
     let answer = closed.get(&format!("/{base}/c.png")).send().await.unwrap();
     assert_eq!(answer.status(), 400, "no project has a list");
+}
+
+#[tokio::test]
+async fn a_project_without_room_takes_nothing() {
+    let server = Server::with(&format!("{PROXY}account_state = \"unpaid\"\n"), &[]).await;
+    let (base, asked) = origin().await;
+    let answer = server.get(&format!("/{base}/c.png")).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), &answer.headers()["cache-control"]), (403, &"no-store".parse().unwrap()));
+    assert!(answer.text().await.unwrap().contains("Account has been blocked for non payment."));
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]

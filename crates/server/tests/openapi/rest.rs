@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use stowage_store::records::DeliveryFilter;
+use stowage_store::testing::services::free_address;
 
 use crate::Checked;
+use crate::bucket::Bucket;
 use crate::support::DAY;
 
 const VERSIONS: [&str; 3] = ["0.7", "0.6", "0.5"];
@@ -17,6 +19,7 @@ const FILE: &str = "/files/{uuid}/";
 const STORAGE: &str = "/files/{uuid}/storage/";
 const METADATA: &str = "/files/{uuid}/metadata/{key}/";
 const WEBHOOK: &str = "/webhooks/{id}/";
+const REMOTE: &str = "/files/remote_copy/";
 
 impl Checked {
     fn request(&self, version: &str, method: &str, path: &str) -> RequestBuilder {
@@ -154,7 +157,12 @@ pub(crate) async fn files(checked: &Checked, files: &[String]) {
     assert_eq!(checked.send("0.7", "POST", search, search, &json!({})).await.0, 400);
 }
 
-pub(crate) async fn copies(checked: &Checked) {
+pub(crate) async fn copies(checked: &Checked, bucket: Option<&Bucket>) {
+    if let Some(bucket) = bucket {
+        let nowhere = format!("http://{}", free_address());
+        bucket.serves(&checked.server, "demopublickey", "mine", json!({})).await;
+        bucket.serves(&checked.server, "demopublickey", "down", json!({ "endpoint_url": nowhere })).await;
+    }
     let source = checked.temporary().await;
     for version in VERSIONS {
         let forms = if version == "0.7" { &["/files/local_copy/"][..] } else { &["/files/local_copy/", "/files/"] };
@@ -164,9 +172,23 @@ pub(crate) async fn copies(checked: &Checked) {
             assert_eq!(send(json!({})).await, 400);
             assert_eq!(send(json!({ "source": UNKNOWN })).await, 404);
         }
-        let remote = "/files/remote_copy/";
         let sent = json!({ "source": source, "target": "x" });
-        assert_eq!(checked.send(version, "POST", remote, remote, &sent).await.0, 400);
+        assert_eq!(checked.send(version, "POST", REMOTE, REMOTE, &sent).await.0, 400);
+        if bucket.is_none() {
+            continue;
+        }
+        for form in if version == "0.7" { &[REMOTE][..] } else { &[REMOTE, "/files/"] } {
+            let source = checked.temporary().await;
+            let send = async |target: &str| {
+                let body = json!({ "source": source, "target": target, "make_public": false, "pattern": "${uuid}" });
+                checked.send(version, "POST", form, form, &body).await.0
+            };
+            assert_eq!((send("mine").await, send("mine").await), (201, 200), "{version} {form}");
+        }
+    }
+    if bucket.is_some() {
+        let sent = json!({ "source": source, "target": "down" });
+        assert_eq!(checked.send("0.7", "POST", REMOTE, REMOTE, &sent).await.0, 503);
     }
 }
 

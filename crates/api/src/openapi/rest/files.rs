@@ -2,14 +2,15 @@
 
 use stowage_model::metadata::{MAX_KEY_CHARS, MAX_VALUE_CHARS};
 use stowage_model::rest::MAX_BATCH;
+use stowage_model::storage::PatternError;
 use stowage_model::{Metadata, Refusal, RestRefusal, RestVersion};
-use stowage_views::rest::{Batch, Copied, FileInfo, Page};
+use stowage_views::rest::{Batch, Copied, FileInfo, Page, Sent};
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ArrayBuilder, Schema, SchemaFormat};
+use utoipa::openapi::schema::{ArrayBuilder, OneOfBuilder, Schema, SchemaFormat};
 
 use super::super::operation::{Body, Field, Kind, Said, optional, required, text};
 use super::super::schemas::Schemas;
-use super::Answer::{Nothing, Shown};
+use super::Answer::{self, Nothing, Shown};
 use super::{Told, UNSAID};
 use crate::rest::{TagsChanged, TagsShown};
 
@@ -42,6 +43,15 @@ fn copied(schemas: &mut Schemas, version: RestVersion) -> RefOr<Schema> {
     schemas.shown::<Copied<'_>>(version, "FileCopy", &[])
 }
 
+fn sent(schemas: &mut Schemas, _: RestVersion) -> RefOr<Schema> {
+    schemas.of::<Sent<'_>>()
+}
+
+fn copied_or_sent(schemas: &mut Schemas, version: RestVersion) -> RefOr<Schema> {
+    let either = OneOfBuilder::new().item(copied(schemas, version)).item(sent(schemas, version));
+    RefOr::T(either.into())
+}
+
 fn tags(schemas: &mut Schemas, _: RestVersion) -> RefOr<Schema> {
     schemas.of::<TagsShown<'_>>()
 }
@@ -70,8 +80,12 @@ fn no_batch() -> Vec<RestRefusal> {
 
 const SOURCE: Field = required("source", Kind::Text, "The id or a delivery URL of the file.");
 const STORE: Field = optional("store", Kind::Boolean, "Whether the copy is permanent; without a word it is not.");
-const PUBLIC: Field = optional("make_public", Kind::Boolean, "Whether everybody may read the copy.");
+const PUBLIC: Field =
+    optional("make_public", Kind::Boolean, "Whether everybody may read the copy; without a word they may.");
 const TARGET: &str = "The name of the storage.";
+const PATTERN: Field = optional("pattern", Kind::Text, "The key of the copy; without a word that of the storage.");
+const SENT: &[Answer] =
+    &[Shown(201, "It was copied.", sent), Shown(200, "There is an object with this key; nothing was written.", sent)];
 
 /// Why a file is not copied within the project.
 fn not_copied() -> Vec<RestRefusal> {
@@ -99,6 +113,12 @@ fn not_sent() -> Vec<RestRefusal> {
         RestRefusal::BooleanExpected("make_public"),
         RestRefusal::NotFound,
         RestRefusal::StorageNotFound,
+        RestRefusal::PatternInvalid("`PATTERN`".to_owned()),
+        RestRefusal::PatternInvalid(PatternError::Character.to_string()),
+        RestRefusal::CannotProcess(String::new()),
+        RestRefusal::CopyTooLarge,
+        RestRefusal::StorageRefused { storage: "NAME".to_owned(), code: "CODE".to_owned() },
+        RestRefusal::StorageUnavailable { storage: "NAME".to_owned(), retry_after: 10 },
     ]
 }
 
@@ -141,9 +161,12 @@ pub(super) const SAID: &[Said<Told>] = &[
         on: &[("POST", "createCopy")],
         summary: "Copy a file",
         about: "Within the project, or to a storage where `target` names one.",
-        body: Body::Object(&[SOURCE, STORE, optional("target", Kind::Text, TARGET), PUBLIC]),
+        body: Body::Object(&[SOURCE, STORE, optional("target", Kind::Text, TARGET), PUBLIC, PATTERN]),
         answers: Told {
-            answers: &[Shown(201, "The copy, as if its content were not known yet.", copied)],
+            answers: &[
+                Shown(201, "The copy, as if its content were not known yet; or where it is.", copied_or_sent),
+                Shown(200, "There is an object with this key; nothing was written.", sent),
+            ],
             refusals: || [not_copied(), not_sent()].concat(),
         },
         ..UNSAID
@@ -240,9 +263,9 @@ pub(super) const SAID: &[Said<Told>] = &[
         path: "/files/remote_copy/",
         on: &[("POST", "createRemoteCopy")],
         summary: "Copy a file to a storage",
-        about: "No storages can be set up yet, so that everything is refused.",
-        body: Body::Object(&[SOURCE, required("target", Kind::Text, TARGET), PUBLIC]),
-        answers: Told { answers: &[], refusals: not_sent },
+        about: "Waits for the copy. Copies that take very long are answered for before they are made; they go on.",
+        body: Body::Object(&[SOURCE, required("target", Kind::Text, TARGET), PUBLIC, PATTERN]),
+        answers: Told { answers: SENT, refusals: not_sent },
         ..UNSAID
     },
     Said {
