@@ -212,6 +212,25 @@ class Tusd(Server):
         return [*self.address(), "--kind", "tus", "--path", "/files/"]
 
 
+class S3(Server):
+    """An S3 server whose buckets are folders."""
+
+    name = "s3s-fs"
+    keys = ("bench", "secret")
+
+    def command(self) -> list[str]:
+        keys = ["--access-key", self.keys[0], "--secret-key", self.keys[1]]
+        return ["s3s-fs", *keys, "--host", "127.0.0.1", "--port", str(self.port), str(self.folder)]
+
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def bucket(self, name: str) -> Path:
+        folder = self.folder / name
+        folder.mkdir()
+        return folder
+
+
 class Listing(Server):
     """A server whose list stands in a file that was made before: Fastify from memory, or FastAPI from SQLite."""
 
