@@ -30,6 +30,8 @@ pub(crate) struct Learned {
     proven: AtomicBool,
     /// It has refused to overwrite an object.
     refuses_existing: AtomicBool,
+    /// It has overwritten an object that it was told not to.
+    overlooks_existing: AtomicBool,
 }
 
 /// Which kind of request it is: with bytes, or for bytes that the server has.
@@ -67,8 +69,19 @@ impl Learned {
         self.proven.store(true, Relaxed);
     }
 
-    pub(crate) fn it_refuses_existing(&self) {
-        self.refuses_existing.store(true, Relaxed);
+    pub(crate) fn overlooks_existing(&self) -> bool {
+        self.overlooks_existing.load(Relaxed)
+    }
+
+    /// Whether it is known what the server does with conditions.
+    pub(crate) fn was_told_not_to_overwrite(&self) -> bool {
+        self.refuses_existing.load(Relaxed) || self.overlooks_existing()
+    }
+
+    /// Remembers what came of telling it not to overwrite an object.
+    pub(crate) fn it_overwrites(&self, overwrites: bool) {
+        let flag = if overwrites { &self.overlooks_existing } else { &self.refuses_existing };
+        flag.store(true, Relaxed);
     }
 }
 

@@ -11,6 +11,9 @@ const UNREACHABLE: &str = "Unreachable";
 /// The code of an object that is not what was sent and cannot be deleted: another attempt would take it for a copy.
 pub const DATA_CORRUPTED: &str = "DataCorrupted";
 
+/// The code of an upload that is not in the bucket of its storage any more.
+pub(crate) const ELSEWHERE: &str = "Elsewhere";
+
 /// Codes of refusals after which the same request may well succeed, whatever their status.
 const PASSING: &[&str] = &[
     UNREACHABLE,
@@ -41,9 +44,15 @@ pub enum CopyError {
         /// What was being done, and what the server said.
         message: String,
     },
-    /// The storage, or a part of ours, cannot do it at the moment.
+    /// The storage cannot do it at the moment.
     #[error("{message}")]
     Passing {
+        /// What was being done, and what went wrong.
+        message: String,
+    },
+    /// Our own records or bytes cannot be had at the moment; that says nothing about the storage.
+    #[error("{message}")]
+    Ours {
         /// What was being done, and what went wrong.
         message: String,
     },
@@ -62,13 +71,17 @@ impl CopyError {
     pub(crate) fn passing(message: impl Into<String>) -> Self {
         Self::Passing { message: message.into() }
     }
+
+    pub(crate) fn ours(message: impl Into<String>) -> Self {
+        Self::Ours { message: message.into() }
+    }
 }
 
 impl From<BlobError> for CopyError {
     fn from(error: BlobError) -> Self {
         match error {
             BlobError::NotFound => Self::Gone,
-            other => Self::passing(format!("reading the file failed: {other}")),
+            other => Self::ours(format!("reading the file failed: {other}")),
         }
     }
 }

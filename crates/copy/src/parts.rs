@@ -11,10 +11,10 @@ use tracing::{debug, warn};
 
 use crate::ask::Kind;
 use crate::content::{Content, PART, part_size};
-use crate::error::{CopyError, Refused};
+use crate::error::{CopyError, DATA_CORRUPTED, Refused};
 use crate::link::unhurried;
 use crate::put::{acl, blind};
-use crate::target::{Copying, Ledger, Look, Outcome};
+use crate::target::{Copying, Ledger, Look, Outcome, forget};
 
 /// How many parts of one object are under way at the same time.
 const AT_ONCE: usize = 4;
@@ -72,28 +72,30 @@ impl Parts<'_> {
 }
 
 impl Copying<'_> {
-    /// Makes the object in parts, those of `resume` included. `absent` says that it was looked for and is not there.
+    /// Makes the object in parts, those of `resume` included.
     pub(crate) async fn make_in_parts(
         &self,
         parts: &Parts<'_>,
         resume: Option<&CopyUpload>,
-        absent: bool,
         ledger: &impl Ledger,
     ) -> Result<Outcome, CopyError> {
         if let Some(known) = resume
-            && let Some(upload) = self.go_on(known, parts.size()).await?
+            && let Some(upload) = self.go_on(known, parts).await?
         {
             debug!(parts = upload.done.len(), "going on with an upload");
-            match self.fill(parts, &upload, absent).await {
+            match self.fill(parts, &upload).await {
                 Err(CopyError::Permanent { code, message }) if STALE.contains(&code.as_str()) => {
                     debug!(reason = message, "the upload is begun anew");
                 }
                 ended => return self.settle(ended, &upload.known, ledger).await,
             }
         }
-        self.drop_upload(resume, ledger).await;
+        if let Some(known) = resume {
+            // The ledger has room for one: the next takes its place there.
+            self.target.try_abort(known).await?;
+        }
         let upload = self.begin(parts, ledger).await?;
-        let ended = self.fill(parts, &upload, absent).await;
+        let ended = self.fill(parts, &upload).await;
         let ended = ended.map_err(|error| match error {
             // Somebody has aborted it under our hands.
             CopyError::Permanent { code, message } if code == "NoSuchUpload" => CopyError::Passing { message },
@@ -115,10 +117,20 @@ impl Copying<'_> {
                     warn!(%error, "an upload that has become an object could not be forgotten");
                 }
             }
+            // The bytes may go another way now, by an upload that takes its place in the ledger. Keys that may do nothing any
+            // more may be mended: until then it stays there.
+            Err(CopyError::Permanent { code, .. }) if code != DATA_CORRUPTED => match self.target.abort(upload).await {
+                Ok(()) => forget(ledger).await?,
+                Err(error @ CopyError::Permanent { .. }) => {
+                    let CopyUpload { key, upload_id, .. } = upload;
+                    warn!(%error, key, upload_id, "an unfinished upload cannot be aborted");
+                }
+                Err(failure) => return Err(failure),
+            },
             Ok(Outcome::Existed) | Err(CopyError::Permanent { .. } | CopyError::Gone) => {
-                self.drop_upload(Some(upload), ledger).await;
+                self.clear_or_say(upload, ledger).await;
             }
-            Err(CopyError::Passing { .. } | CopyError::Refused(_) | CopyError::Lost) => {}
+            Err(CopyError::Passing { .. } | CopyError::Ours { .. } | CopyError::Refused(_) | CopyError::Lost) => {}
         }
         ended
     }
@@ -147,11 +159,18 @@ impl Copying<'_> {
         let Some(upload_id) = begun.upload_id else {
             return Err(CopyError::passing("beginning an upload in parts failed: the server gave no id for it"));
         };
-        let known = CopyUpload { key: self.order.key.to_owned(), upload_id, part_size: parts.part_size() };
+        let known = CopyUpload {
+            key: self.order.key.to_owned(),
+            upload_id,
+            part_size: parts.part_size(),
+            bucket: self.bucket().to_owned(),
+            endpoint: self.target.settings().endpoint_url.clone(),
+        };
         let noted = ledger.note(Some(&known)).await;
         if !matches!(noted, Ok(true)) {
-            if let Err(refused) = self.target.abort_by(self.link, &known).await {
-                warn!(error = refused.text(), "an upload that nobody knows of stays at the storage");
+            if let Err(error) = self.target.try_abort(&known).await {
+                let CopyUpload { key, upload_id, .. } = &known;
+                warn!(%error, key, upload_id, "an upload that nobody knows of stays at the storage");
             }
             return Err(noted.err().unwrap_or(CopyError::Lost));
         }
@@ -159,9 +178,12 @@ impl Copying<'_> {
     }
 
     /// What there is of an upload; none where it cannot be gone on with.
-    async fn go_on(&self, known: &CopyUpload, size: u64) -> Result<Option<Upload>, CopyError> {
+    async fn go_on(&self, known: &CopyUpload, parts: &Parts<'_>) -> Result<Option<Upload>, CopyError> {
+        let size = parts.size();
         let count = size.div_ceil(known.part_size.max(1));
-        if known.key != self.order.key || count > 10_000 {
+        // Parts that are sent may have to be in memory as a whole; those that a server was to copy are too large for that.
+        let too_large = matches!(parts, Parts::Sent(_)) && known.part_size > parts.part_size();
+        if known.key != self.order.key || !self.target.has(known) || count > 10_000 || too_large {
             return Ok(None);
         }
         let mut upload = Upload { known: known.clone(), checksum: false, done: HashMap::new() };
@@ -199,7 +221,7 @@ impl Copying<'_> {
     }
 
     /// Makes the parts that are missing, and the object of all of them.
-    async fn fill(&self, parts: &Parts<'_>, upload: &Upload, absent: bool) -> Result<Outcome, CopyError> {
+    async fn fill(&self, parts: &Parts<'_>, upload: &Upload) -> Result<Outcome, CopyError> {
         let ranges = part_ranges(parts.size(), upload.known.part_size).zip(1..);
         let made = stream::iter(ranges).map(async |(range, number)| match (upload.done.get(&number), parts) {
             (Some(part), _) => Ok(part.clone()),
@@ -208,7 +230,7 @@ impl Copying<'_> {
         });
         let mut made: Vec<CompletedPart> = made.buffer_unordered(AT_ONCE).try_collect().await?;
         made.sort_unstable_by_key(CompletedPart::part_number);
-        let outcome = self.complete(upload, made, parts.size(), absent).await?;
+        let outcome = self.complete(upload, made, parts.size()).await?;
         if outcome == Outcome::Copied {
             self.check_length(parts.size()).await?;
             if let Parts::Sent(content) = parts {
@@ -290,24 +312,20 @@ impl Copying<'_> {
         }
     }
 
-    async fn complete(
-        &self,
-        upload: &Upload,
-        parts: Vec<CompletedPart>,
-        size: u64,
-        mut absent: bool,
-    ) -> Result<Outcome, CopyError> {
+    async fn complete(&self, upload: &Upload, parts: Vec<CompletedPart>, size: u64) -> Result<Outcome, CopyError> {
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         let mut ask = self.ask(Kind::Bytes);
         // The ACL was asked for in the beginning.
         ask.public = false;
+        // Sending has taken its time, and some servers overlook the condition.
+        let absent = match self.look().await? {
+            Look::There => return Ok(Outcome::Existed),
+            Look::Absent => true,
+            Look::Hidden => false,
+        };
         loop {
             if !ask.condition && !absent {
-                match self.look().await? {
-                    Look::There => return Ok(Outcome::Existed),
-                    Look::Absent => absent = true,
-                    Look::Hidden => return Err(blind()),
-                }
+                return Err(blind());
             }
             let complete = self
                 .link

@@ -91,21 +91,36 @@ impl Copying<'_> {
         }
     }
 
-    /// Reads the beginning of the first object back that this storage was given, and tries whether a second one of the same key
-    /// is refused: some servers keep other bytes than they were sent, some overlook conditions, and neither say so.
+    /// Reads the beginning of the first object back that this storage was given, and tries with the first small one whether a
+    /// second one of the same key is refused: some servers keep other bytes than they were sent, some overlook conditions, and
+    /// neither say so.
     pub(crate) async fn prove(&self, content: &Content, again: Option<(&Piece, &Ask<'_>)>) -> Result<(), CopyError> {
         let learned = &self.target.learned;
         let len = content.size().min(SMALL);
-        if learned.is_proven() || len == 0 {
+        if len == 0 || (!learned.is_proven() && !self.read_back(content, len).await?) {
             return Ok(());
         }
+        learned.prove();
+        let again = again.filter(|(piece, ask)| piece.len <= SMALL && ask.condition);
+        if let Some((piece, ask)) = again.filter(|_| !learned.was_told_not_to_overwrite()) {
+            match self.put_once(piece, ask).await {
+                Ok(_) => learned.it_overwrites(true),
+                Err(refused) if refused.is("PreconditionFailed") => learned.it_overwrites(false),
+                // Nothing is known, then; the next object shows it.
+                Err(refused) => debug!(error = refused.text(), "overwriting could not be tried"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares the first `len` bytes of the object; false where that cannot be done at the moment.
+    async fn read_back(&self, content: &Content, len: u64) -> Result<bool, CopyError> {
         let get = self.link.client.get_object().bucket(self.bucket()).key(self.order.key);
         match get.range(format!("bytes=0-{}", len - 1)).send().await {
             Ok(answer) => {
                 let (mut body, mut hasher, mut read) = (answer.body, crc32fast::Hasher::new(), 0);
                 while let Some(bytes) = body.next().await {
-                    // Nothing is known, then; the next object shows it.
-                    let Ok(bytes) = bytes else { return Ok(()) };
+                    let Ok(bytes) = bytes else { return Ok(false) };
                     hasher.update(&bytes);
                     read += bytes.len() as u64;
                     if read > len {
@@ -115,24 +130,14 @@ impl Copying<'_> {
                 if read != len || hasher.finalize() != content.crc32(0..len).await? {
                     return Err(self.reject("other bytes came back").await);
                 }
+                Ok(true)
             }
             Err(error) => {
                 let refused = Refused::of("reading back", &error);
                 debug!(error = refused.text(), "the first object cannot be read back");
-                if refused.is_passing() {
-                    return Ok(());
-                }
+                Ok(!refused.is_passing())
             }
         }
-        if let Some((piece, ask)) = again
-            && piece.len <= SMALL
-            && ask.condition
-            && matches!(self.put_once(piece, ask).await, Err(refused) if refused.is("PreconditionFailed"))
-        {
-            learned.it_refuses_existing();
-        }
-        learned.prove();
-        Ok(())
     }
 
     /// Whether bytes go to the storage on a way on which others could change them.

@@ -36,7 +36,7 @@ impl Copying<'_> {
     ) -> Result<Outcome, CopyError> {
         let size = self.order.source.size();
         if self.order.resume.is_some() || size > ONE_REQUEST {
-            return self.make_in_parts(&Parts::Copied(source, size), self.order.resume, absent, ledger).await;
+            return self.make_in_parts(&Parts::Copied(source, size), self.order.resume, ledger).await;
         }
         let mut ask = self.ask(Kind::Copy);
         loop {

@@ -10,12 +10,13 @@ use futures_util::StreamExt;
 use stowage_delivery::bake::BakeError;
 use stowage_delivery::{Body, Delivery, Variant};
 use stowage_model::storage::Keyed;
-use stowage_model::{Clock, DeliveryRefusal, File, Ids, StorageSettings, Timestamp};
+use stowage_model::{Clock, DeliveryRefusal, File, Ids, Storage, StorageSettings, Timestamp};
 use stowage_store::blobs::Blobs;
 use stowage_store::records::{ClaimedCopy, CopyEnd, CopyUpload, Records, RecordsError};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::warn;
 
+use crate::target::forget;
 use crate::{CopyError, DATA_CORRUPTED, Ledger, Options, Order, Outcome, Source, Target, Targets};
 
 /// The code of copies whose pattern makes no key of their file.
@@ -23,6 +24,12 @@ pub const KEY_INVALID: &str = "KeyInvalid";
 
 /// When an upload that could not be aborted is aborted again, where the schedule has no pauses.
 const ABORT_AGAIN: Duration = Duration::from_secs(3600);
+
+/// What is wrong with a copy whose object is there, but whose upload could not be aborted.
+const UPLOAD_STAYS: &str = "the object is there, but an unfinished upload could not be aborted";
+
+/// How old a copy may be whose upload is aborted again although the storage has refused that for good.
+const ABORT_WITHIN: Duration = Duration::from_hours(30 * 24);
 
 /// What copies need of the rest of the house.
 #[derive(Clone)]
@@ -54,7 +61,7 @@ pub enum Ran {
     Copied,
     /// An object with this key was there before; nothing was written.
     Existed,
-    /// There is nothing to copy any more: the file was removed, or the storage is gone. Or the copy had been given up, and its upload is
+    /// There is nothing to copy any more: the file was removed. Or the copy had been given up, and its upload is
     /// aborted now.
     Dropped,
 }
@@ -124,25 +131,33 @@ impl Copies {
         };
         let upload = noted.upload.into_inner().unwrap_or_else(PoisonError::into_inner);
         claim.upload = upload;
+        if let Some(ran) = &ran {
+            metrics::counter!("stowage_copies_total", "outcome" => self.outcome(claim, ran)).increment(1);
+        }
         ran
+    }
+
+    /// How an attempt is counted.
+    fn outcome(&self, claim: &ClaimedCopy, ran: &Result<Ran, CopyError>) -> &'static str {
+        match ran {
+            Ok(Ran::Copied) => "copied",
+            Ok(Ran::Existed) => "existed",
+            Ok(Ran::Dropped) => "dropped",
+            Err(CopyError::Lost) => "lost",
+            Err(_) if matches!(self.end_of(claim, ran), CopyEnd::Failed { .. }) => "failed",
+            Err(_) => "retried",
+        }
     }
 
     /// What comes after an attempt: done, once more after a pause, or failed for good.
     pub fn end_of(&self, claim: &ClaimedCopy, ran: &Result<Ran, CopyError>) -> CopyEnd {
-        match ran {
-            Ok(_) => CopyEnd::Done,
-            Err(failure) if is_final(failure) => CopyEnd::Failed { error: failure.to_string() },
-            Err(failure) => self.once_more(claim, failure.to_string()),
-        }
+        end_of(&self.options, claim, ran, self.tools.clock.now())
     }
 
     /// What comes after an attempt that has failed for a reason that may pass: the next one after the pause of the schedule, or none
     /// where that would be too late.
     pub fn once_more(&self, claim: &ClaimedCopy, error: String) -> CopyEnd {
-        match next_attempt(&self.options, claim, self.tools.clock.now()) {
-            Some(due_at) => CopyEnd::Retry { due_at, error },
-            None => CopyEnd::Failed { error },
-        }
+        once_more(&self.options, claim, error, self.tools.clock.now())
     }
 
     /// Ends a copy that nobody wants any more, because its failure was told: what it has begun at the storage is aborted. Where that is
@@ -157,14 +172,11 @@ impl Copies {
 
     async fn copy(&self, claim: &ClaimedCopy, noted: &Noted<'_>) -> Result<Ran, CopyError> {
         let records = &self.tools.records;
-        let Some(storage) = records.storage(claim.task.storage).await? else {
-            self.targets.forget(claim.task.storage);
-            return Ok(Ran::Dropped);
-        };
+        let storage = self.storage(claim).await?;
         let target = self.targets.get(&storage);
         let file = records.hot_file(claim.task.file).await?;
         let Some(file) = file.filter(|file| file.removed_at.is_none() && !claim.given_up) else {
-            self.clear(&target, claim.upload.as_ref(), noted).await?;
+            self.clear(&target, claim.upload.as_ref(), noted, claim.given_up).await?;
             return Ok(Ran::Dropped);
         };
         let (operations, made, make_public);
@@ -176,6 +188,7 @@ impl Copies {
             made = key_of(&storage.settings, &file)?;
             made.as_str()
         };
+        let _picture = if operations.is_empty() { None } else { target.picture().await };
         let variant = self.bake(&file, operations).await?;
         let (source, media_type) = if let Some(variant) = &variant {
             (Source::Bytes(gather(variant).await?), variant.media_type)
@@ -188,13 +201,23 @@ impl Copies {
         let goes_on = |upload: &&CopyUpload| upload.key == key && matches!(source, Source::Blob { .. });
         let resume = claim.upload.as_ref().filter(goes_on);
         if resume.is_none() {
-            self.clear(&target, claim.upload.as_ref(), noted).await?;
+            self.clear(&target, claim.upload.as_ref(), noted, false).await?;
         }
         let order = Order { source, key, media_type, make_public, resume };
         match Box::pin(target.copy(&self.tools.blobs, order, noted)).await? {
             Outcome::Copied => Ok(Ran::Copied),
             Outcome::Existed => Ok(Ran::Existed),
         }
+    }
+
+    /// The storage of a copy. One that is gone has taken its copies along; else it is too new for what is remembered here, or a later
+    /// version wrote it: neither is a reason to forget the copy.
+    async fn storage(&self, claim: &ClaimedCopy) -> Result<Arc<Storage>, CopyError> {
+        let found = self.tools.records.storage(claim.task.storage).await?;
+        if found.is_none() {
+            self.targets.forget(claim.task.storage);
+        }
+        found.ok_or_else(|| CopyError::ours("the settings of the storage cannot be read"))
     }
 
     async fn bake(&self, file: &Arc<File>, operations: &str) -> Result<Option<Variant>, CopyError> {
@@ -209,23 +232,29 @@ impl Copies {
         })
     }
 
-    /// Aborts what was begun, and forgets it.
-    async fn clear(&self, target: &Target, upload: Option<&CopyUpload>, noted: &Noted<'_>) -> Result<(), CopyError> {
+    /// Aborts what was begun, and forgets it. Where nothing else is left to do, a refusal is not taken for the last word until the
+    /// copy is old: its owner can change a policy or a key.
+    async fn clear(
+        &self,
+        target: &Target,
+        upload: Option<&CopyUpload>,
+        noted: &Noted<'_>,
+        last: bool,
+    ) -> Result<(), CopyError> {
         let Some(upload) = upload else { return Ok(()) };
-        match target.abort(upload).await {
-            // Whoever refuses that will always do so: the upload is the owner's to clean up.
-            Ok(()) | Err(CopyError::Permanent { .. }) => {}
-            Err(failure) => return Err(failure),
+        if last && target.has(upload) && self.tools.clock.now() < noted.claim.created_at.plus(ABORT_WITHIN) {
+            target.abort(upload).await?;
+            return forget(noted).await;
         }
-        if noted.note(None).await? { Ok(()) } else { Err(CopyError::Lost) }
+        target.clear(upload, noted).await
     }
 
     async fn abort(&self, claim: &ClaimedCopy) -> Result<(), CopyError> {
         let Some(upload) = &claim.upload else { return Ok(()) };
-        let Some(storage) = self.tools.records.storage(claim.task.storage).await? else { return Ok(()) };
+        let storage = self.storage(claim).await?;
         let target = self.targets.get(&storage);
         let noted = Noted { records: &self.tools.records, claim, upload: Mutex::default() };
-        self.clear(&target, Some(upload), &noted).await
+        self.clear(&target, Some(upload), &noted, true).await
     }
 
     /// Renews the lease again and again; ends when it is lost, or when nobody could be asked for so long that it may be.
@@ -248,7 +277,7 @@ impl Copies {
 
 impl From<RecordsError> for CopyError {
     fn from(failure: RecordsError) -> Self {
-        Self::passing(format!("the records cannot be asked: {failure}"))
+        Self::ours(format!("the records cannot be asked: {failure}"))
     }
 }
 
@@ -266,7 +295,7 @@ async fn gather(variant: &Variant) -> Result<Bytes, CopyError> {
             let mut bytes = Vec::with_capacity(usize::try_from(variant.len).unwrap_or_default());
             while let Some(piece) = stream.next().await {
                 let piece =
-                    piece.map_err(|failure| CopyError::passing(format!("reading the picture failed: {failure}")))?;
+                    piece.map_err(|failure| CopyError::ours(format!("reading the picture failed: {failure}")))?;
                 bytes.extend_from_slice(&piece);
             }
             Ok(bytes.into())
@@ -280,6 +309,23 @@ fn is_final(failure: &CopyError) -> bool {
         CopyError::Permanent { code, .. } => [KEY_INVALID, DATA_CORRUPTED].contains(&code.as_str()),
         CopyError::Refused(refusal) => !matches!(refusal, DeliveryRefusal::Busy { .. } | DeliveryRefusal::Failed),
         _ => false,
+    }
+}
+
+fn end_of(options: &Options, claim: &ClaimedCopy, ran: &Result<Ran, CopyError>, now: Timestamp) -> CopyEnd {
+    match ran {
+        // Whoever comes next aborts it, and finds the object.
+        Ok(_) if claim.upload.is_some() => once_more(options, claim, UPLOAD_STAYS.to_owned(), now),
+        Ok(_) => CopyEnd::Done,
+        Err(failure) if is_final(failure) => CopyEnd::Failed { error: failure.to_string() },
+        Err(failure) => once_more(options, claim, failure.to_string(), now),
+    }
+}
+
+fn once_more(options: &Options, claim: &ClaimedCopy, error: String, now: Timestamp) -> CopyEnd {
+    match next_attempt(options, claim, now) {
+        Some(due_at) => CopyEnd::Retry { due_at, error },
+        None => CopyEnd::Failed { error },
     }
 }
 
@@ -303,10 +349,12 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn pauses_grow_until_it_is_too_late() {
-        let minutes = |count: u64| Duration::from_secs(60 * count);
-        let mut options = Options {
+    fn minutes(count: u64) -> Duration {
+        Duration::from_secs(60 * count)
+    }
+
+    fn some() -> (Options, ClaimedCopy) {
+        let options = Options {
             concurrency: 1,
             parts: 1,
             schedule: vec![minutes(1), minutes(5)],
@@ -318,7 +366,24 @@ mod tests {
         };
         let task = CopyTask { file: FileId(Uuid::nil()), storage: StorageId(1), request: None };
         let (id, lease, created_at) = (CopyId(1), Uuid::nil(), Timestamp(0));
-        let mut claim = ClaimedCopy { id, task, upload: None, attempt: 1, lease, created_at, given_up: false };
+        (options, ClaimedCopy { id, task, upload: None, attempt: 1, lease, created_at, given_up: false })
+    }
+
+    #[test]
+    fn a_copy_with_an_upload_is_not_over() {
+        let (options, mut claim) = some();
+        assert_eq!(end_of(&options, &claim, &Ok(Ran::Existed), Timestamp(0)), CopyEnd::Done);
+        let (key, upload_id) = ("key".to_owned(), "x".to_owned());
+        claim.upload =
+            Some(CopyUpload { key, upload_id, part_size: 1, bucket: String::new(), endpoint: String::new() });
+        let end = end_of(&options, &claim, &Ok(Ran::Existed), Timestamp(0));
+        assert!(matches!(end, CopyEnd::Retry { due_at, .. } if due_at == Timestamp(0).plus(minutes(1))), "{end:?}");
+    }
+
+    #[test]
+    fn pauses_grow_until_it_is_too_late() {
+        let (mut options, mut claim) = some();
+        let created_at = claim.created_at;
         let now = |count| created_at.plus(minutes(count));
         let mut next = |options: &Options, attempt, minute, given_up| {
             (claim.attempt, claim.given_up) = (attempt, given_up);
@@ -343,7 +408,8 @@ mod tests {
             assert!(is_final(&failure), "{failure:?}");
         }
         let busy = CopyError::Refused(DeliveryRefusal::Busy { retry_after: 1 });
-        for failure in [permanent("NoSuchBucket"), busy, CopyError::passing("x"), CopyError::Gone, CopyError::Lost] {
+        let (theirs, ours) = (CopyError::passing("x"), CopyError::ours("x"));
+        for failure in [permanent("NoSuchBucket"), busy, theirs, ours, CopyError::Gone, CopyError::Lost] {
             assert!(!is_final(&failure), "{failure:?}");
         }
     }

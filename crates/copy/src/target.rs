@@ -8,15 +8,16 @@ use stowage_model::{BlobKey, StorageSettings};
 use stowage_store::blobs::Blobs;
 use stowage_store::records::CopyUpload;
 use stowage_store::turns::Turns;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use crate::ask::Learned;
 use crate::content::Content;
-use crate::error::{CopyError, DATA_CORRUPTED, Refused};
+use crate::error::{CopyError, DATA_CORRUPTED, ELSEWHERE, Refused};
 use crate::link::Link;
 use crate::parts::Parts;
+use crate::put::blind;
 use crate::remote;
 use crate::targets::Shared;
 
@@ -30,8 +31,11 @@ pub struct Target {
     turns: Arc<Turns<u64>>,
     /// The copies that may be under way.
     seats: Semaphore,
-    /// The large pieces that may be under way, so that a slow storage leaves some to others.
+    /// The large pieces that may be under way: a quarter of all, so that a slow storage leaves some to others. Four slow ones
+    /// together can still hold all of them for as long as their pieces may take.
     pub(crate) parts: Semaphore,
+    /// The copies of rendered pictures that may be under way: those are in memory as a whole.
+    pictures: Semaphore,
 }
 
 /// How reaching the storage went.
@@ -107,9 +111,10 @@ impl Target {
     pub(crate) fn new(settings: StorageSettings, shared: Arc<Shared>) -> Self {
         let options = &shared.options;
         let seats = Semaphore::new(options.concurrency.max(1));
-        let parts = Semaphore::new(options.parts.div_ceil(2).max(1));
+        let parts = Semaphore::new((options.parts / 4).max(1));
+        let pictures = Semaphore::new((options.concurrency / 4).max(1));
         let learned = Learned::new(&settings);
-        Self { settings, shared, link: Mutex::new(State::New), learned, turns: Arc::default(), seats, parts }
+        Self { settings, shared, link: Mutex::new(State::New), learned, turns: Arc::default(), seats, parts, pictures }
     }
 
     /// What is configured for the storage.
@@ -133,19 +138,64 @@ impl Target {
         Box::pin(copying.run(ledger)).await
     }
 
-    /// Forgets an upload that nobody will go on with; one that is gone counts as forgotten.
+    /// Waits until a picture may be rendered for a copy; held until that is over.
+    pub(crate) async fn picture(&self) -> Option<SemaphorePermit<'_>> {
+        self.pictures.acquire().await.ok()
+    }
+
+    /// Aborts an upload that nobody will go on with; one that is gone counts as aborted.
     pub async fn abort(&self, upload: &CopyUpload) -> Result<(), CopyError> {
+        if !self.has(upload) {
+            let CopyUpload { bucket, endpoint, .. } = upload;
+            let message = format!("it is in the bucket `{bucket}` of `{endpoint}`, which the storage no longer uses");
+            return Err(CopyError::Permanent { code: ELSEWHERE.to_owned(), message });
+        }
         let link = self.link().await?;
         Ok(self.abort_by(&link, upload).await?)
     }
 
-    pub(crate) async fn abort_by(&self, link: &Link, upload: &CopyUpload) -> Result<(), Refused> {
+    /// Aborts an upload as far as the storage lets us: what it refuses for good is its owner's to clean up, who hears of it in the
+    /// log. Fails where another attempt may succeed.
+    pub(crate) async fn try_abort(&self, upload: &CopyUpload) -> Result<(), CopyError> {
+        match self.abort(upload).await {
+            Err(CopyError::Permanent { message, .. }) => {
+                let bucket = if upload.bucket.is_empty() { self.settings.bucket.as_str() } else { &upload.bucket };
+                let CopyUpload { key, upload_id, .. } = upload;
+                warn!(
+                    bucket,
+                    key,
+                    upload_id,
+                    error = message,
+                    "an unfinished upload may stay there; abort it yourself"
+                );
+                Ok(())
+            }
+            ended => ended,
+        }
+    }
+
+    /// The same, and forgets the upload then.
+    pub(crate) async fn clear(&self, upload: &CopyUpload, ledger: &impl Ledger) -> Result<(), CopyError> {
+        self.try_abort(upload).await?;
+        forget(ledger).await
+    }
+
+    /// Whether an upload is where the settings say that objects are made; so it is where nobody noted that.
+    pub(crate) fn has(&self, upload: &CopyUpload) -> bool {
+        let StorageSettings { bucket, endpoint_url, .. } = &self.settings;
+        upload.bucket.is_empty() || (upload.bucket == bucket.as_str() && upload.endpoint == *endpoint_url)
+    }
+
+    async fn abort_by(&self, link: &Link, upload: &CopyUpload) -> Result<(), Refused> {
         let bucket = self.settings.bucket.as_str();
         let abort = link.client.abort_multipart_upload().bucket(bucket).key(&upload.key).upload_id(&upload.upload_id);
         let Err(error) = abort.send().await else { return Ok(()) };
         let refused = Refused::of("aborting an upload", &error);
         if refused.is_missing() {
             return Ok(());
+        }
+        if refused.is_passing() {
+            return Err(refused);
         }
         // Some servers have other words for an upload that is gone.
         let list = link.client.list_parts().bucket(bucket).key(&upload.key).upload_id(&upload.upload_id).send().await;
@@ -189,7 +239,9 @@ impl Copying<'_> {
         }
         let absent = match self.look().await? {
             Look::There => {
-                self.drop_upload(self.order.resume, ledger).await;
+                if let Some(upload) = self.order.resume {
+                    self.clear_or_say(upload, ledger).await;
+                }
                 return Ok(Outcome::Existed);
             }
             Look::Absent => true,
@@ -197,7 +249,10 @@ impl Copying<'_> {
         };
         let refusal = match self.remote_source() {
             Some(source) => match self.copy_remotely(&source, absent, ledger).await {
-                Err(refusal @ CopyError::Permanent { .. }) => Some(refusal),
+                // What is damaged is there, and sending it another way would not change that.
+                Err(CopyError::Permanent { code, message }) if code != DATA_CORRUPTED => {
+                    Some(CopyError::Permanent { code, message })
+                }
                 ended => return ended,
             },
             None => None,
@@ -208,7 +263,7 @@ impl Copying<'_> {
         } else {
             // What was begun with parts that S3 copies has others than this.
             let resume = self.order.resume.filter(|_| refusal.is_none());
-            self.make_in_parts(&Parts::Sent(&content), resume, absent, ledger).await
+            self.make_in_parts(&Parts::Sent(&content), resume, ledger).await
         };
         if let (Some(CopyError::Permanent { code, message }), Ok(_)) = (&refusal, &ended) {
             debug!(reason = message, "the storage does not copy from our bucket; the bytes go through here");
@@ -236,6 +291,7 @@ impl Copying<'_> {
             Some(404) => Ok(Look::Absent),
             // Without the right to list the bucket a missing key is denied; so is everything if the keys are wrong, but that
             // the next request says in better words.
+            Some(403) if self.target.learned.overlooks_existing() => Err(blind()),
             Some(403) => Ok(Look::Hidden),
             _ => Err(refused.into()),
         }
@@ -266,22 +322,22 @@ impl Copying<'_> {
         }
     }
 
-    /// Aborts an upload and forgets it; one that stays is still in the ledger, for whoever looks there later.
-    pub(crate) async fn drop_upload(&self, upload: Option<&CopyUpload>, ledger: &impl Ledger) {
-        let Some(upload) = upload else { return };
-        match self.target.abort_by(self.link, upload).await {
-            Ok(()) => {
-                if let Err(error) = ledger.note(None).await {
-                    warn!(%error, "an aborted upload could not be forgotten");
-                }
-            }
-            Err(refused) => warn!(error = refused.text(), "an unfinished upload stays at the storage for now"),
+    /// Aborts an upload that has become useless, and forgets it. One that cannot be aborted now is still in the ledger: whoever
+    /// looks there later aborts it.
+    pub(crate) async fn clear_or_say(&self, upload: &CopyUpload, ledger: &impl Ledger) {
+        if let Err(error) = self.target.clear(upload, ledger).await {
+            warn!(%error, "an unfinished upload stays at the storage for now");
         }
     }
 
     pub(crate) fn bucket(&self) -> &str {
         self.target.settings.bucket.as_str()
     }
+}
+
+/// Notes that no upload is under way any more.
+pub(crate) async fn forget(ledger: &impl Ledger) -> Result<(), CopyError> {
+    if ledger.note(None).await? { Ok(()) } else { Err(CopyError::Lost) }
 }
 
 /// What looking for an object has shown.

@@ -56,6 +56,8 @@ pub struct Janitor {
     blobs: Blobs,
     clock: Clock,
     options: Options,
+    /// For how long a temporary file is kept for a copy of it that is wanted.
+    copies_keep: Duration,
     /// What webhooks are told of who has done it.
     cause: Cause,
 }
@@ -72,10 +74,18 @@ pub enum JanitorError {
 }
 
 impl Janitor {
-    /// A janitor for these stores.
-    pub fn new(records: Records, blobs: Blobs, clock: Clock, urls: PublicUrls, options: Options) -> Self {
+    /// A janitor for these stores. A copy to a custom storage keeps its temporary file for the time of `copies_keep`, made or not:
+    /// that is how long it is tried.
+    pub fn new(
+        records: Records,
+        blobs: Blobs,
+        clock: Clock,
+        urls: PublicUrls,
+        options: Options,
+        copies_keep: Duration,
+    ) -> Self {
         let cause = Cause { initiator: Initiator::System, urls };
-        Self { records, blobs, clock, options, cause }
+        Self { records, blobs, clock, options, copies_keep, cause }
     }
 
     /// Works until told to stop: tidies at each interval, and sweeps now and then.
@@ -106,8 +116,8 @@ impl Janitor {
         let now = self.clock.now();
         let mut report = Report::default();
         loop {
-            let expired =
-                self.records.expire_files(now.minus(self.options.temporary_ttl), now, BATCH, &self.cause).await?;
+            let (cutoff, copies_since) = (now.minus(self.options.temporary_ttl), now.minus(self.copies_keep));
+            let expired = self.records.expire_files(cutoff, copies_since, now, BATCH, &self.cause).await?;
             report.expired += expired.len() as u64;
             if expired.len() < BATCH as usize {
                 break;
@@ -213,7 +223,7 @@ impl Janitor {
         let now = self.clock.now();
         let ttl = self.options.temporary_ttl;
         // All of them at once: nothing is held but ids and times, and a dry run is a person's patience long.
-        for expired in self.records.expired_files(now.minus(ttl), u32::MAX).await? {
+        for expired in self.records.expired_files(now.minus(ttl), now.minus(self.copies_keep), u32::MAX).await? {
             say(Deletion::Expired { file: expired.id, uploaded_at: expired.uploaded_at, size: expired.size, ttl });
         }
         let ttl = self.options.recovery_ttl;

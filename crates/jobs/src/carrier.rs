@@ -2,34 +2,37 @@
 //! the records, a single copy in the room `copy`; here is only who has the next turn.
 //!
 //! More is claimed than is made at once, so that nothing stands still while the records are asked. A storage may claim and make half of
-//! everything; one that keeps failing gets one copy at a time, and what was claimed for it beyond that is given back.
+//! everything; one that keeps failing gets one copy at a time, and what was claimed for it beyond that is given back. So it is with one
+//! that falls silent while it has all that it may have under way; and a copy that takes long leaves its place to others. Then more are
+//! under way than there are places: no more than are claimed, and the large pieces of all of them are counted elsewhere.
 
 use std::collections::HashMap;
+use std::future::pending;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use stowage_copy::{Copies, CopyError, Ran};
-use stowage_model::{ProjectId, StorageId, Timestamp};
-use stowage_store::records::{ClaimedCopy, CopyEnd, CopyId, Records, RecordsError};
-use tokio::sync::Semaphore;
+use stowage_model::{StorageId, Timestamp};
+use stowage_store::records::{ClaimedCopy, CopyEnd, CopyId, RecordsError};
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 use uuid::Uuid;
 
+use crate::lane::Lane;
+use crate::spreading::Spreading;
 use crate::targets::Targets;
 
 /// For how long copies that end are gathered, so that they share one transaction.
 const GATHER: Duration = Duration::from_millis(50);
 /// How many times as many copies are claimed as are made at once.
 const AHEAD: usize = 16;
-/// In how many projects in a row it is looked for what has happened.
-const PROJECTS: usize = 8;
-/// How many events of one are made copies of in one transaction, about.
-const EVENTS: u32 = 256;
 /// How many due storages are looked at in one go.
 const PAGE: u32 = 256;
+/// For how long a copy keeps a place.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Brings copies to storages. Cheap to clone.
 #[derive(Clone)]
@@ -37,6 +40,7 @@ pub struct Carrier {
     copies: Copies,
     poll: Duration,
     only: Option<StorageId>,
+    patience: Duration,
 }
 
 /// How a copy went; none where it was not tried.
@@ -49,8 +53,8 @@ struct Round {
     live: HashMap<Id, ClaimedCopy>,
     /// How many copies may be made at once.
     places: Arc<Semaphore>,
-    /// How many of one storage may: closed when it turns out to be dead, so that what waits is given back.
-    lanes: HashMap<StorageId, Weak<Semaphore>>,
+    /// How many of one storage may.
+    lanes: HashMap<StorageId, Weak<Lane>>,
     targets: Targets<StorageId>,
     /// Copies that are over and not recorded yet.
     done: Vec<(CopyId, Uuid, CopyEnd)>,
@@ -60,27 +64,22 @@ struct Round {
     tried: u64,
     /// The storage that was looked at last: the next one has the next turn.
     after: StorageId,
-    /// Makes copies of what has happened, beside everything else: copying does not wait for that.
-    spreading: JoinSet<Result<Spread, RecordsError>>,
-    /// The project of which events were spread last.
-    spread: ProjectId,
-}
-
-/// What was spread.
-struct Spread {
-    /// The project of the last events.
-    last: ProjectId,
-    /// Whether there were any, be it that another process is at them.
-    any: bool,
+    spreading: Spreading,
 }
 
 impl Carrier {
     /// A carrier; due copies of other processes are looked for every `poll`.
     pub fn new(copies: Copies, poll: Duration) -> Self {
-        Self { copies, poll: poll.max(GATHER), only: None }
+        Self { copies, poll: poll.max(GATHER), only: None, patience: PATIENCE }
     }
 
-    /// The same for the copies of one storage only.
+    /// The same with another time after which a copy leaves its place to others, and a storage that has taken nothing counts as silent.
+    /// For tests.
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// The same for the copies of one storage only, and of what has happened before [`drain`](Self::drain) begins.
     pub fn only(self, storage: StorageId) -> Self {
         Self { only: Some(storage), ..self }
     }
@@ -98,7 +97,7 @@ impl Carrier {
                     self.end(&mut round, ended);
                     woken = true;
                 }
-                Some(spread) = round.spreading.join_next() => woken |= round.has_spread(spread),
+                Some(any) = round.spreading.end() => woken |= any,
                 () = sleep_until(due) => {
                     looked = Instant::now();
                     match Box::pin(self.turn(&mut round)).await {
@@ -117,6 +116,11 @@ impl Carrier {
     /// Makes every copy that is due, until none is; answers how many attempts there were. For tests and commands.
     pub async fn drain(&self) -> Result<u64, RecordsError> {
         let mut round = self.round();
+        if self.only.is_some() {
+            // Once: while others are busy, something happens all the time.
+            round.spreading.begin(&self.copies.tools().records);
+            round.spreading.end().await;
+        }
         loop {
             let more = Box::pin(self.turn(&mut round)).await?;
             if let Some(ended) = round.trips.join_next_with_id().await {
@@ -125,10 +129,11 @@ impl Carrier {
                 while let Some(ended) = round.trips.try_join_next_with_id() {
                     self.end(&mut round, ended);
                 }
-            } else if let Some(spread) = round.spreading.join_next().await {
-                if !round.has_spread(spread) && !more {
+            } else if let Some(any) = round.spreading.end().await {
+                if !any && !more {
                     return Ok(round.tried);
                 }
+                sleep(GATHER).await;
             } else if more {
                 sleep(GATHER).await;
             } else {
@@ -153,8 +158,7 @@ impl Carrier {
             untried: Vec::new(),
             tried: 0,
             after: StorageId(0),
-            spreading: JoinSet::new(),
-            spread: ProjectId(0),
+            spreading: Spreading::new(),
         }
     }
 
@@ -164,8 +168,9 @@ impl Carrier {
         let tools = self.copies.tools();
         let now = tools.clock.now();
         self.record(round, now).await?;
-        if round.spreading.is_empty() {
-            round.spreading.spawn(spread(tools.records.clone(), round.spread));
+        round.doubt_silent();
+        if self.only.is_none() {
+            round.spreading.begin(&tools.records);
         }
         let places = self.concurrency().saturating_mul(AHEAD).saturating_sub(round.live.len());
         if places == 0 {
@@ -254,13 +259,22 @@ impl Carrier {
         let storage = claim.task.storage;
         let live = claim.clone();
         let (copies, places, lane) = (self.copies.clone(), Arc::clone(&round.places), self.lane(round, storage));
+        let patience = self.patience;
         let trip = async move {
+            let (take, taken) = oneshot::channel();
             let turn = async {
-                // In this order: whoever waits for its storage holds no place.
-                let of_storage = lane.acquire().await.ok()?;
-                Some((of_storage, places.acquire().await.ok()?))
+                let (turn, place) = lane.turn(&places).await?;
+                take.send(place).ok()?;
+                Some(turn)
             };
-            let ran = copies.run_in_turn(&mut claim, turn).await;
+            let keep = async {
+                let Ok(place) = taken.await else { return pending().await };
+                lane.keep(place, patience).await
+            };
+            let ran = tokio::select! {
+                ran = copies.run_in_turn(&mut claim, turn) => ran,
+                never = keep => never,
+            };
             (claim, ran)
         };
         let id = round.trips.spawn(trip).id();
@@ -268,11 +282,11 @@ impl Carrier {
     }
 
     /// The turns of one storage: half of all places.
-    fn lane(&self, round: &mut Round, storage: StorageId) -> Arc<Semaphore> {
+    fn lane(&self, round: &mut Round, storage: StorageId) -> Arc<Lane> {
         let known = round.lanes.get(&storage).and_then(Weak::upgrade);
-        known.filter(|lane| !lane.is_closed()).unwrap_or_else(|| {
+        known.unwrap_or_else(|| {
             round.lanes.retain(|_, lane| lane.strong_count() > 0);
-            let lane = Arc::new(Semaphore::new(self.concurrency().div_ceil(2).min(Semaphore::MAX_PERMITS)));
+            let lane = Arc::new(Lane::new(self.concurrency().div_ceil(2)));
             round.lanes.insert(storage, Arc::downgrade(&lane));
             lane
         })
@@ -300,12 +314,12 @@ impl Carrier {
         round.tried += 1;
         round.targets.end(&storage, 1, taken(&ran));
         if round.targets.is_doubtful(&storage)
-            && let Some(lane) = round.lanes.remove(&storage).and_then(|lane| lane.upgrade())
+            && let Some(lane) = round.lanes.get(&storage).and_then(Weak::upgrade)
         {
-            lane.close();
+            lane.give_back();
         }
         let end = self.copies.end_of(&claim, &ran);
-        tell(&claim, &ran, &end);
+        tell(&claim, ran.as_ref().ok(), &end);
         // One that is no longer ours is not ours to end.
         if !matches!(ran, Err(CopyError::Lost)) {
             round.done.push((id, lease, end));
@@ -323,7 +337,7 @@ impl Carrier {
             }
         }
         round.trips.shutdown().await;
-        round.spreading.shutdown().await;
+        round.spreading.stop().await;
         round.untried.extend(round.live.values().map(|live| (live.id, live.lease)));
         if let Err(failure) = self.record(&mut round, self.copies.tools().clock.now()).await {
             warn!(error = %failure, "copies are begun again only after their lease");
@@ -332,33 +346,16 @@ impl Carrier {
 }
 
 impl Round {
-    /// Notes what was spread; answers whether there was anything, so that there may be more, and copies of it.
-    fn has_spread(&mut self, spread: Result<Result<Spread, RecordsError>, JoinError>) -> bool {
-        match spread {
-            Ok(Ok(Spread { last, any })) => {
-                self.spread = last;
-                any
-            }
-            Ok(Err(failure)) => {
-                error!(error = %failure, "what has happened cannot be copied; trying again");
-                false
-            }
-            Err(crash) => {
-                error!(%crash, "spreading what has happened crashed");
-                false
+    /// Doubts the storages that have fallen silent with all their turns taken.
+    fn doubt_silent(&mut self) {
+        for (storage, lane) in &self.lanes {
+            if let Some(lane) = lane.upgrade().filter(|lane| lane.is_silent()) {
+                self.targets.doubt(storage);
+                // Those that have come since it was told.
+                lane.give_back();
             }
         }
     }
-}
-
-/// Makes copies of what has happened, from the project behind `last` on.
-async fn spread(records: Records, mut last: ProjectId) -> Result<Spread, RecordsError> {
-    let mut any = false;
-    for _ in 0..PROJECTS {
-        let Some(spread) = records.spread_events(last, EVENTS).await? else { break };
-        (last, any) = (spread.project, true);
-    }
-    Ok(Spread { last, any })
 }
 
 /// What an attempt says about the storage: whether it takes what it is sent. Nothing where the reason lies elsewhere.
@@ -371,20 +368,11 @@ fn taken(ran: &Result<Ran, CopyError>) -> Option<bool> {
     }
 }
 
-fn tell(claim: &ClaimedCopy, ran: &Result<Ran, CopyError>, end: &CopyEnd) {
-    let outcome = match (ran, end) {
-        (Err(CopyError::Lost), _) => "lost",
-        (Ok(Ran::Copied), _) => "copied",
-        (Ok(Ran::Existed), _) => "existed",
-        (Ok(Ran::Dropped), _) => "dropped",
-        (Err(_), CopyEnd::Failed { .. }) => "failed",
-        (Err(_), _) => "retried",
-    };
-    metrics::counter!("stowage_copies_total", "outcome" => outcome).increment(1);
+fn tell(claim: &ClaimedCopy, ran: Option<&Ran>, end: &CopyEnd) {
     let (file, storage, attempt) = (claim.task.file, claim.task.storage.0, claim.attempt);
     match end {
         CopyEnd::Failed { error } => warn!(%file, storage, attempt, error, "a copy to a storage has failed for good"),
         CopyEnd::Retry { error, .. } => debug!(%file, storage, attempt, error, "a copy to a storage is tried again"),
-        CopyEnd::Done => debug!(%file, storage, attempt, outcome, "copied to a storage"),
+        CopyEnd::Done => debug!(%file, storage, attempt, outcome = ?ran, "a copy to a storage is done"),
     }
 }

@@ -4,8 +4,10 @@
 
 mod carrier;
 mod from_url;
+mod lane;
 mod postman;
 mod runner;
+mod spreading;
 mod targets;
 mod webhook;
 

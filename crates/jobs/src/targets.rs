@@ -64,6 +64,11 @@ impl<K: Hash + Eq> Targets<K> {
         self.known.get(target).is_some_and(|target| target.failed.is_some_and(|failed| failed >= DOUBTFUL))
     }
 
+    /// Makes a target doubtful that gives no sign of life.
+    pub(crate) fn doubt<Q: Hash + Eq + ToOwned<Owned = K> + ?Sized>(&mut self, target: &Q) {
+        self.change(target, |target| target.failed = Some(DOUBTFUL));
+    }
+
     /// Notes that deliveries are under way to a target.
     pub(crate) fn begin<Q: Hash + Eq + ToOwned<Owned = K> + ?Sized>(&mut self, target: &Q, count: usize) {
         self.change(target, |target| target.under_way += count);
@@ -188,6 +193,11 @@ mod tests {
         assert_eq!((targets.doubtful, targets.room("c")), (2, 0));
         targets.end("good", 1, Some(true));
         assert_eq!((targets.doubtful, targets.room("c")), (1, 1));
+        targets.begin("good", 2);
+        targets.doubt("good");
+        assert_eq!((targets.doubtful, targets.room("good"), targets.room("c")), (3, 0, 0));
+        targets.end("good", 2, Some(true));
+        assert_eq!((targets.doubtful, targets.room("good")), (1, PER_TARGET));
         let mut one = Targets::<String>::new(1, PER_TARGET);
         one.begin("a", 1);
         one.end("a", 1, Some(false));

@@ -1,7 +1,7 @@
 //! The carrier on real records, blobs and an S3 server, with a clock that is moved by hand.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,8 @@ use stowage_store::blobs::{self, Blobs};
 use stowage_store::records::{self, CopyEnd, CopyId, CopyRequest, CopyTask, CopyUpload, Declared, Records};
 use stowage_store::testing::services::S3Server;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 const START: Timestamp = Timestamp(1_704_164_645_000_000);
@@ -29,7 +30,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const NOBODY: &str = "http://127.0.0.1:1";
 
 struct House {
-    _folder: TempDir,
+    folder: TempDir,
     s3: S3Server,
     records: Records,
     intake: Intake,
@@ -87,7 +88,7 @@ impl House {
         let id = records.create_project(&declared, START).await.unwrap();
         let project = records.project(id).await.unwrap().unwrap();
         let tools = CopyTools { records: records.clone(), blobs, delivery, clock: clock.clone(), ids: ids.clone() };
-        Some(Self { _folder: folder, s3, records, intake, tools, clock, ids, project })
+        Some(Self { folder, s3, records, intake, tools, clock, ids, project })
     }
 
     fn settings(&self, bucket: &str, endpoint: &str) -> StorageSettings {
@@ -163,6 +164,25 @@ async fn black_hole() -> String {
         let mut kept = Vec::new();
         while let Ok((stream, _)) = listener.accept().await {
             kept.push(stream);
+        }
+    });
+    url
+}
+
+/// The URL of what passes everything on to `address`, until it is told to fall silent.
+async fn faltering(address: String, silence: CancellationToken) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let (address, silence) = (address.clone(), silence.clone());
+            tokio::spawn(async move {
+                let mut far = TcpStream::connect(address).await.unwrap();
+                if silence.run_until_cancelled(copy_bidirectional(&mut near, &mut far)).await.is_none() {
+                    // Open, and nothing comes.
+                    std::future::pending::<()>().await;
+                }
+            });
         }
     });
     url
@@ -287,7 +307,13 @@ async fn what_was_given_up_is_aborted() {
     let task = CopyTask { file, storage, request: None };
     let now = house.clock.now();
     let claim = house.records.begin_copy(&task, now.plus(MINUTE), house.ids.uuid(), now).await.unwrap();
-    let upload = CopyUpload { key: "x".to_owned(), upload_id: house.ids.uuid().to_string(), part_size: 16 << 20 };
+    let upload = CopyUpload {
+        key: "x".to_owned(),
+        upload_id: house.ids.uuid().to_string(),
+        part_size: 16 << 20,
+        bucket: String::new(),
+        endpoint: String::new(),
+    };
     assert!(house.records.note_copy_upload(claim.id, claim.lease, Some(&upload)).await.unwrap());
     let failed = CopyEnd::Failed { error: "the first error".to_owned() };
     house.records.end_copies(&[(claim.id, claim.lease, failed)], now).await.unwrap();
@@ -324,6 +350,48 @@ async fn dead_storages_leave_room_and_a_stop_gives_back() {
     assert!(back.iter().all(|claim| claim.attempt == 1), "what was given back was not tried");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn storages_that_fall_silent_leave_room() {
+    let Some(house) = House::open().await else { return };
+    let silence = CancellationToken::new();
+    let mut silent = Vec::new();
+    for bucket in ["silent1", "silent2"] {
+        let address = house.s3.endpoint.trim_start_matches("http://").to_owned();
+        silent.push(house.storage(bucket, &faltering(address, silence.clone()).await).await);
+    }
+    let carrier = house.carrier().with_patience(Duration::from_secs(1));
+    let stop = CancellationToken::new();
+    let working = tokio::spawn(carrier.work(stop.clone(), Duration::ZERO));
+    let first = house.upload(b"first".to_vec()).await.to_string();
+    until("both have proved themselves", || async {
+        let mut left = 0;
+        for storage in &silent {
+            left += house.counts(*storage).await.0;
+        }
+        left == 0 && house.object("silent1", &first).is_some() && house.object("silent2", &first).is_some()
+    })
+    .await;
+    silence.cancel();
+    // More than the carrier claims.
+    for seed in 0..40_u64 {
+        house.upload(stowage_store::testing::bytes(seed, 100)).await;
+    }
+    let good = house.good_storage("good").await;
+    let mut files = Vec::new();
+    for seed in 50..60_u64 {
+        files.push(house.upload(stowage_store::testing::bytes(seed, 100)).await);
+    }
+    for file in &files {
+        until("the good storage has it", || async { house.object("good", &file.to_string()).is_some() }).await;
+    }
+    until("it has no copies left", || async { house.counts(good).await == (0, 0) }).await;
+    stop.cancel();
+    working.await.unwrap();
+    for storage in silent {
+        assert_eq!(house.counts(storage).await, (50, 0), "nothing of it has ended");
+    }
+}
+
 #[tokio::test]
 async fn one_storage_alone_can_be_served() {
     let Some(house) = House::open().await else { return };
@@ -343,4 +411,56 @@ async fn one_storage_alone_can_be_served() {
     let now = house.clock.now();
     let mut claim = house.records.begin_copy(&task, now.plus(MINUTE), house.ids.uuid(), now).await.unwrap();
     assert_eq!(house.copies(options()).run(&mut claim).await, Ok(Ran::Existed));
+}
+
+#[tokio::test]
+async fn one_storage_alone_is_served_however_much_happens() {
+    let Some(house) = House::open().await else { return };
+    let storage = house.good_storage("bucket").await;
+    let file = house.upload(b"content".to_vec()).await;
+    let carrier = house.carrier().only(storage);
+    let uploading = async {
+        loop {
+            house.upload(b"more".to_vec()).await;
+        }
+    };
+    tokio::select! {
+        ended = tokio::time::timeout(MINUTE, carrier.drain()) => assert!(ended.expect("it ends").unwrap() > 0),
+        never = uploading => never,
+    }
+    assert!(house.object("bucket", &file.to_string()).is_some());
+}
+
+#[tokio::test]
+async fn our_own_failures_are_not_those_of_the_storage() {
+    let Some(house) = House::open().await else { return };
+    let storage = house.good_storage("bucket").await;
+    // So many that they have a file of their own.
+    let content = stowage_store::testing::bytes(1, 100_000);
+    let file = house.upload(content.clone()).await;
+    let blob = find(house.folder.path(), &content).expect("the bytes are there");
+    let aside = house.folder.path().join("aside");
+    std::fs::rename(&blob, &aside).unwrap();
+    std::fs::create_dir(&blob).unwrap();
+    let (task, now) = (CopyTask { file, storage, request: None }, house.clock.now());
+    let mut claim = house.records.begin_copy(&task, now, house.ids.uuid(), now).await.unwrap();
+    let ran = house.copies(options()).run(&mut claim).await;
+    assert!(matches!(ran, Err(CopyError::Ours { .. })), "{ran:?}");
+    assert_eq!(house.carrier().drain().await.unwrap(), 1);
+    assert_eq!(house.counts(storage).await, (1, 0), "it is tried again");
+    std::fs::remove_dir(&blob).unwrap();
+    std::fs::rename(&aside, &blob).unwrap();
+    house.clock.advance(10 * MINUTE);
+    assert_eq!(house.carrier().drain().await.unwrap(), 1);
+    assert_eq!(house.object("bucket", &file.to_string()), Some(content));
+}
+
+/// The file below `folder` that holds `content`.
+fn find(folder: &Path, content: &[u8]) -> Option<PathBuf> {
+    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).find_map(|path| {
+        if path.is_dir() {
+            return find(&path, content);
+        }
+        std::fs::read(&path).is_ok_and(|bytes| bytes == content).then_some(path)
+    })
 }

@@ -287,7 +287,8 @@ pub enum AclMode {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Checksums {
-    /// Always with AWS itself, only where they are required with other servers.
+    /// Where the server is found to know them: with other people's storages until it refuses them or says nothing of them, with our
+    /// own store only where it is AWS itself.
     #[default]
     Auto,
     /// Always.

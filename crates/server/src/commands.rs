@@ -182,7 +182,8 @@ async fn janitor(config: &Config, dry_run: bool) -> anyhow::Result<()> {
     let clock = Clock::machine();
     let records = run::open_records(config, &clock).await?;
     let blobs = run::open_blobs(config).await?;
-    let janitor = Janitor::new(records.clone(), blobs, clock, run::own_urls(config, None), config.janitor.clone());
+    let (urls, keep) = (run::own_urls(config, None), config.copy.give_up_after);
+    let janitor = Janitor::new(records.clone(), blobs, clock, urls, config.janitor.clone(), keep);
     if dry_run {
         let mut count = 0;
         janitor

@@ -171,7 +171,8 @@ pub async fn start(config: Config, role: Role, clock: Clock, ids: Ids) -> anyhow
     let intake = Intake::new(records.clone(), blobs.clone(), clock.clone(), ids.clone(), config.scan.clone());
     let outbound = Outbound::new(&config.fetch).context("[fetch] of the configuration")?;
     let urls = own_urls(&config, address);
-    let janitor = Janitor::new(records.clone(), blobs.clone(), clock.clone(), urls, config.janitor.clone());
+    let (keep, options) = (config.copy.give_up_after, config.janitor.clone());
+    let janitor = Janitor::new(records.clone(), blobs.clone(), clock.clone(), urls, options, keep);
     let tools = Tools {
         records: records.clone(),
         intake: intake.clone(),

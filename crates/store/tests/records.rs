@@ -264,10 +264,10 @@ async fn temporary_files_expire_and_leave_their_blobs_as_garbage(case: Case) {
     let cutoff = now.minus(Duration::from_secs(3600));
     assert!(records.hot_file(old.id).await.unwrap().unwrap().removed_at.is_none());
 
-    let due: Vec<FileId> = records.expired_files(cutoff, 10).await.unwrap().into_iter().map(|e| e.id).collect();
+    let due: Vec<FileId> = records.expired_files(cutoff, cutoff, 10).await.unwrap().into_iter().map(|e| e.id).collect();
     assert_eq!(due, [old.id]);
-    assert_eq!(records.expire_files(cutoff, now, 10, &cause()).await.unwrap(), [old.id]);
-    assert_eq!(records.expire_files(cutoff, now, 10, &cause()).await.unwrap(), []);
+    assert_eq!(records.expire_files(cutoff, cutoff, now, 10, &cause()).await.unwrap(), [old.id]);
+    assert_eq!(records.expire_files(cutoff, cutoff, now, 10, &cause()).await.unwrap(), []);
     let gone = records.hot_file(old.id).await.unwrap().unwrap();
     assert_eq!((gone.removed_at, &gone.blob, gone.size), (Some(now), &None, old.size), "seen at once in this process");
     assert!(records.file(stored.id).await.unwrap().unwrap().removed_at.is_none());
@@ -298,7 +298,7 @@ async fn many_nodes_expire_each_file_once(case: Case) {
         nodes.spawn(async move {
             let mut mine = Vec::new();
             loop {
-                let ids = node.expire_files(now, now, 7, &cause()).await.unwrap();
+                let ids = node.expire_files(now, now, now, 7, &cause()).await.unwrap();
                 if ids.is_empty() {
                     return mine;
                 }

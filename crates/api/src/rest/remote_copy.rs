@@ -119,9 +119,12 @@ async fn carry(state: State, storage: Arc<Storage>, task: CopyTask, tell: onesho
         (running.as_mut().await, None)
     };
     drop(running);
+    // Whoever has gone is told nothing: the copy is made all the same, like one that takes too long.
+    let tell = tell.filter(|tell| !tell.is_closed());
     // What nobody hears of, and what owners of storages should know.
     if let Err(failure) = &ran
-        && (tell.is_none() || matches!(failure, CopyError::Permanent { .. } | CopyError::Passing { .. }))
+        && (tell.is_none()
+            || matches!(failure, CopyError::Permanent { .. } | CopyError::Passing { .. } | CopyError::Ours { .. }))
     {
         warn!(request = request_id(), storage = %storage.name, error = %failure, "a copy failed");
     }
@@ -160,6 +163,7 @@ fn outcome(ran: Result<Ran, CopyError>, storage: &Storage) -> Result<Told, RestR
         Err(CopyError::Passing { .. }) => {
             Err(RestRefusal::StorageUnavailable { storage: name(), retry_after: RETRY_AFTER })
         }
+        Err(CopyError::Ours { .. }) => Err(RestRefusal::Internal),
         Err(CopyError::Refused(refusal)) => Err(baked::of_delivery(refusal)),
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use stowage_copy::{CopyError, Outcome, Source};
+use bytes::Bytes;
+use stowage_copy::{CopyError, Ledger, Outcome, Source};
+use stowage_store::records::CopyUpload;
 
 use crate::proxy::{Deed, Proxy, Request, refusal};
 use crate::support::{MIB, Notes, Stand, blob, code, order, target};
@@ -162,6 +164,60 @@ async fn servers_that_overlook_conditions_are_looked_at_first() {
         assert_eq!(stand.copy(&target, Source::Bytes("other".into()), name).await, Ok(Outcome::Existed));
         assert_eq!(stand.get(name).await.unwrap().1, name);
     }
+}
+
+/// Somebody who writes an object while its parts are sent.
+struct Rival<'s>(&'s Stand);
+
+impl Ledger for Rival<'_> {
+    async fn note(&self, upload: Option<&CopyUpload>) -> Result<bool, CopyError> {
+        if upload.is_some() {
+            let put = self.0.owner.put_object().bucket(&self.0.bucket).key("key");
+            put.body(Bytes::from_static(b"theirs").into()).send().await.unwrap();
+        }
+        Ok(true)
+    }
+}
+
+#[tokio::test]
+async fn what_appears_while_parts_are_sent_is_not_overwritten() {
+    let deed = Deed::Without("if-none-match");
+    let Some((stand, _proxy)) = behind(Stand::with_acls().await, usize::MAX, |_| true, deed).await else { return };
+    let target = target(stand.settings());
+    let large = order(Source::Bytes(vec![1; LARGE].into()), "key");
+    assert_eq!(Box::pin(target.copy(&stand.blobs, large, &Rival(&stand))).await, Ok(Outcome::Existed));
+    assert_eq!(stand.get("key").await.unwrap().1, "theirs");
+    assert_eq!(stand.unfinished().await, 0);
+}
+
+/// What the server does with conditions is tried with the first small object, even if that comes late; from then on one request
+/// is enough.
+#[tokio::test]
+async fn after_a_large_object_small_ones_are_still_sent_at_once() {
+    let Some((stand, proxy)) = behind(Stand::new().await, 0, |_| true, Deed::Pass).await else { return };
+    let target = target(stand.settings());
+    assert_eq!(stand.copy(&target, Source::Bytes(vec![1; LARGE].into()), "large").await, Ok(Outcome::Copied));
+    for (name, puts, first) in [("one", 2, "HEAD"), ("two", 1, "PUT"), ("three", 1, "PUT")] {
+        let before = proxy.seen().len();
+        assert_eq!(stand.copy(&target, Source::Bytes(name.into()), name).await, Ok(Outcome::Copied));
+        let seen = proxy.seen().split_off(before);
+        let counted = seen.iter().filter(|request| request.is_put()).count();
+        assert_eq!((counted, seen[0].method.as_str()), (puts, first), "{name}");
+    }
+}
+
+/// The same without the right to look: such a server would overwrite everything.
+#[tokio::test]
+async fn servers_that_overlook_conditions_are_not_written_to_blindly() {
+    let Some(mut stand) = Stand::with_acls().await else { return };
+    let proxy = Proxy::start(&stand.endpoint, |request| {
+        if request.is("HEAD", "/second") { Deed::Answer(403, "", "") } else { Deed::Without("if-none-match") }
+    });
+    stand.endpoint.clone_from(&proxy.await.endpoint);
+    let target = target(stand.settings());
+    assert_eq!(stand.copy(&target, Source::Bytes("x".into()), "first").await, Ok(Outcome::Copied));
+    assert_eq!(code(stand.copy(&target, Source::Bytes("x".into()), "second").await), "AccessDenied");
+    assert!(stand.get("second").await.is_none());
 }
 
 /// Where objects can neither be looked for nor be written on condition, somebody's object would be overwritten.

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use stowage_copy::{CopyError, Order, Outcome};
-use stowage_store::records::CopyUpload;
 
 use crate::proxy::{Deed, Proxy, Request, refusal};
-use crate::support::{MIB, Notes, Stand, blob, order, target};
+use crate::support::{MIB, Notes, Stand, blob, order, target, upload};
 
 fn is_remote(request: &Request) -> bool {
     request.header("x-amz-copy-source").is_some()
@@ -51,7 +50,7 @@ async fn parts_are_copied_by_the_server_as_well() {
     let Some((stand, proxy, _)) = at_one_server(Deed::Pass).await else { return };
     let (key, content) = stand.blob(2, 23 * MIB).await;
     let begun = stand.owner.create_multipart_upload().bucket(&stand.bucket).key("key").send().await.unwrap();
-    let upload = CopyUpload { key: "key".to_owned(), upload_id: begun.upload_id.unwrap(), part_size: 5 << 20 };
+    let upload = upload("key", begun.upload_id, 5 << 20);
     let resumed = Order { resume: Some(&upload), ..order(blob(&key, &content), "key") };
     let (notes, before) = (Notes::default(), proxy.seen().len());
     assert_eq!(stand.order(&target(stand.settings()), resumed, &notes).await, Ok(Outcome::Copied));

@@ -172,6 +172,12 @@ pub(crate) fn blob(key: &BlobKey, content: &[u8]) -> Source {
     Source::Blob { key: key.clone(), size: content.len() as u64 }
 }
 
+/// An upload that an earlier version of this program has begun.
+pub(crate) fn upload(key: &str, upload_id: Option<String>, part_size: u64) -> CopyUpload {
+    let (bucket, endpoint) = (String::new(), String::new());
+    CopyUpload { key: key.to_owned(), upload_id: upload_id.unwrap(), part_size, bucket, endpoint }
+}
+
 /// A ledger that remembers everything.
 #[derive(Default)]
 pub(crate) struct Notes {

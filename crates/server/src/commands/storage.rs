@@ -5,17 +5,23 @@ mod changes;
 mod connection;
 mod show;
 
+use std::sync::Arc;
+
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use stowage_copy::Targets;
 use stowage_model::storage::{Bucket, BucketError};
 use stowage_model::{Clock, Project, PublicKey, Storage, StorageName, StorageSettings};
-use stowage_store::records::{CreateStorageError, HOT_FOR, Records};
+use stowage_store::records::{CopyUpload, CreateStorageError, HOT_FOR, Records};
+use tokio::task::JoinSet;
 
 use super::{project, say};
 use crate::config::Config;
 use crate::run;
 use changes::Changes;
+
+/// How many uploads of a removed storage are aborted at once: one that is dead takes its time for each.
+const ABORTS: usize = 32;
 
 #[derive(Subcommand)]
 pub(super) enum Action {
@@ -176,14 +182,26 @@ async fn remove(config: &Config, records: &Records, storage: &Storage) -> anyhow
     // Their parts would be kept, and paid for, and nobody here would know of them any more.
     let targets = Targets::new(config.copy.clone());
     let target = targets.get(storage);
-    for upload in uploads {
-        if let Err(error) = target.abort(&upload).await {
-            say(&format!(
-                "the multipart upload {} of {} could not be aborted; abort it at the service: {error}",
-                upload.upload_id, upload.key
-            ));
-        }
+    // Said before anything else is tried: whoever breaks this off has what it takes to abort them by hand.
+    for CopyUpload { upload_id, key, .. } in &uploads {
+        say(&format!("aborting the multipart upload {upload_id} of {key}"));
     }
+    let mut aborts = JoinSet::new();
+    for upload in uploads {
+        if aborts.len() == ABORTS {
+            aborts.join_next().await;
+        }
+        let target = Arc::clone(&target);
+        aborts.spawn(async move {
+            if let Err(error) = target.abort(&upload).await {
+                say(&format!(
+                    "the multipart upload {} of {} could not be aborted; abort it at the service: {error}",
+                    upload.upload_id, upload.key
+                ));
+            }
+        });
+    }
+    while aborts.join_next().await.is_some() {}
     Ok(())
 }
 

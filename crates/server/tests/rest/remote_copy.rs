@@ -274,6 +274,33 @@ async fn a_client_that_leaves_does_not_break_a_copy_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_failure_that_nobody_hears_of_does_not_end_the_copy() {
+    let Some(bucket) = Bucket::strict().await else { return };
+    let server = Server::with("", &[("STOWAGE_COPY__SCHEDULE", "")]).await;
+    let gate = Gate::before(&bucket.endpoint).await;
+    let wrong = json!({ "endpoint_url": gate.url, "secret_access_key": "x" });
+    bucket.serves(&server, "demopublickey", "mine", wrong).await;
+    let id = upload(&server, "a.txt", "1").await;
+    let request = Api::new(&server).request("POST", COPY).json(&json!({ "source": id, "target": "mine" }));
+    let asking = tokio::spawn(request.send());
+    gate.arrival().await;
+    asking.abort();
+    assert!(asking.await.unwrap_err().is_cancelled());
+    // The server has seen that, too.
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    gate.open();
+    // Without a schedule the first failure is the last, and stays for people to see.
+    loop {
+        let counts = server.records().copy_counts().await.unwrap();
+        assert!(counts.iter().any(|(_, counts)| counts.waiting + counts.failed > 0), "it is not forgotten");
+        if counts.iter().any(|(_, counts)| counts.failed > 0) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn copies_that_take_long_are_answered_for_and_go_on() {
     let Some(bucket) = Bucket::strict().await else { return };
     let server = Server::with("", &[("STOWAGE_COPY__SYNC_TIMEOUT", "1ms")]).await;

@@ -1,6 +1,8 @@
 //! Copying files that were there before: the queue gets them piece by piece, behind a cursor that the storage keeps, so that whoever
 //! breaks it off goes on where it was.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use stowage_model::{StorageId, Timestamp};
 use uuid::Uuid;
@@ -24,8 +26,12 @@ pub struct Backfilled {
 struct Progress {
     project: i64,
     backfilled_to: i64,
+    settings: String,
     only_stored: bool,
 }
+
+/// The cursor stays this far behind the time: a file gets its upload time before its record is there for others to see.
+const SETTLED: Duration = Duration::from_secs(60);
 
 /// The files of project `$1` that were uploaded behind `$2` and before `$3`, without temporary ones if `$4`; removed ones never.
 macro_rules! files_behind {
@@ -38,8 +44,9 @@ macro_rules! files_behind {
 pub(super) const NEXT: &str = concat!("SELECT id, uploaded_at", files_behind!(), " ORDER BY uploaded_at LIMIT $5");
 
 impl Records {
-    /// Enqueues the next files of a storage's project, `limit` at most, that were uploaded before `until` and are not removed; only
-    /// stored ones where the storage takes no others. The cursor moves in the same transaction.
+    /// Enqueues the next files of a storage's project, `limit` in a transaction, that were uploaded before `until` and are not removed;
+    /// only stored ones where the storage takes no others. The cursor moves in the same transaction, but never into the last
+    /// minute before `now`: files of that time are enqueued in one go, and looked at again by whoever asks later.
     pub async fn backfill(
         &self,
         storage: StorageId,
@@ -50,20 +57,25 @@ impl Records {
         const SQLITE: &str = "SELECT id FROM storages WHERE id = $1 AND backfilled_to = $2";
         // It stays there. It can be changed, though: whoever does that may have enqueued some of these files and would wait for us.
         const POSTGRES: &str = "SELECT id FROM storages WHERE id = $1 AND backfilled_to = $2 FOR KEY SHARE";
-        const MOVE: &str = "UPDATE storages SET backfilled_to = $3 WHERE id = $1 AND backfilled_to = $2";
+        const MOVE: &str =
+            "UPDATE storages SET backfilled_to = $3 WHERE id = $1 AND backfilled_to = $2 AND settings = $4";
         let (hold, enqueue) = match self.engine() {
             Engine::Sqlite { .. } => (SQLITE, ENQUEUE_SQLITE),
             Engine::Postgres(_) => (POSTGRES, ENQUEUE_POSTGRES),
         };
+        let settled = now.minus(SETTLED).0;
+        let mut all = Backfilled::default();
+        // How far this call is where the cursor may not follow it.
+        let mut behind = i64::MIN;
         loop {
             let Some(progress) = self.backfill_progress(storage).await? else {
-                return Ok(Backfilled { done: true, ..Backfilled::default() });
+                return Ok(Backfilled { done: true, ..all });
             };
             // Looked for by a reader: others write meanwhile.
             let files: Vec<(Uuid, i64)> = read!(self.engine(), pool => {
                 sqlx::query_as(NEXT)
                     .bind(progress.project)
-                    .bind(progress.backfilled_to)
+                    .bind(progress.backfilled_to.max(behind))
                     .bind(until.0)
                     .bind(progress.only_stored)
                     .bind(i64::from(limit))
@@ -71,8 +83,8 @@ impl Records {
                     .await
             })?;
             let looked_at = files.len() as u64;
-            let done = looked_at < u64::from(limit);
-            let Some((_, last)) = files.last() else { return Ok(Backfilled { done, ..Backfilled::default() }) };
+            all.done = looked_at < u64::from(limit);
+            let Some((_, last)) = files.last() else { return Ok(all) };
             let mut ids: Vec<Uuid> = files.iter().map(|(id, _)| *id).collect();
             // In the order in which those who spread what has happened enqueue them.
             ids.sort();
@@ -84,6 +96,7 @@ impl Records {
                     .await?;
                 if held.is_none() {
                     // Somebody else has taken these files, or the storage away.
+                    behind = i64::MIN;
                     continue;
                 }
                 let made = sqlx::query(enqueue)
@@ -95,22 +108,29 @@ impl Records {
                 let moved = sqlx::query(MOVE)
                     .bind(storage.0)
                     .bind(progress.backfilled_to)
-                    .bind(last)
+                    .bind(progress.backfilled_to.max(settled.min(*last)))
+                    .bind(progress.settings)
                     .execute(&mut *tx)
                     .await?;
                 if moved.rows_affected() == 0 {
-                    // Somebody else has taken these files at the same time.
+                    // Somebody else has taken these files at the same time, or the storage takes others now.
+                    behind = i64::MIN;
                     continue;
                 }
                 tx.commit().await?;
                 made.rows_affected()
             });
             self.inner.hooks.copies.notify_one();
-            return Ok(Backfilled { enqueued, looked_at, done });
+            all.enqueued += enqueued;
+            all.looked_at += looked_at;
+            if all.done || *last <= settled {
+                return Ok(all);
+            }
+            behind = *last;
         }
     }
 
-    /// How many files the back-fill of a storage has not looked at yet.
+    /// How many files the back-fill of a storage would look at: those of the last minute before it was there, too.
     pub async fn backfill_left(&self, storage: StorageId) -> Result<u64, RecordsError> {
         const COUNT: &str = concat!("SELECT count(*)", files_behind!());
         let Some(progress) = self.backfill_progress(storage).await? else { return Ok(0) };
@@ -138,7 +158,7 @@ impl Records {
             read!(self.engine(), pool => sqlx::query_as(SQL).bind(storage.0).fetch_optional(pool).await)?;
         Ok(row.and_then(|(project, backfilled_to, settings)| {
             let only_stored = read_settings(storage.0, &settings)?.only_stored;
-            Some(Progress { project, backfilled_to, only_stored })
+            Some(Progress { project, backfilled_to, settings, only_stored })
         }))
     }
 }

@@ -56,6 +56,12 @@ pub struct CopyUpload {
     pub upload_id: String,
     /// The length of every part but the last, in bytes.
     pub part_size: u64,
+    /// The bucket in which it was begun, which the settings of the storage may no longer name; empty where nobody noted it.
+    #[serde(default)]
+    pub bucket: String,
+    /// The address of the service there, empty for AWS. Means nothing without a bucket.
+    #[serde(default)]
+    pub endpoint: String,
 }
 
 /// A copy that was claimed.
@@ -132,15 +138,18 @@ struct HeldRow {
     error: Option<String>,
     ended_at: Option<i64>,
     has_upload: bool,
+    has_file: bool,
 }
 
 /// What becomes of a copy: its id, when it is due, its error, when it ended, and whether it keeps its upload. None deletes it.
 type Fate = (i64, Option<i64>, Option<String>, Option<i64>, bool);
 
 fn fate(held: HeldRow, end: &CopyEnd, now: Timestamp) -> Option<Fate> {
-    let HeldRow { id, error: first, ended_at, has_upload } = held;
+    let HeldRow { id, error: first, ended_at, has_upload, has_file } = held;
     match (end, ended_at) {
         (CopyEnd::Done, None) => None,
+        // The failure of a copy is forgotten with its file; that has passed this one by for its upload.
+        (CopyEnd::Done | CopyEnd::Failed { .. }, Some(_)) if !has_file => None,
         (CopyEnd::Done | CopyEnd::Failed { .. }, Some(_)) => Some((id, None, first, ended_at, false)),
         (CopyEnd::Retry { due_at, .. }, Some(_)) => Some((id, Some(due_at.0), first, ended_at, true)),
         (CopyEnd::Retry { due_at, error }, None) => Some((id, Some(due_at.0), Some(error.clone()), None, true)),
@@ -364,7 +373,8 @@ struct Ends {
 
 fn end_sql(engine: &Engine) -> Ends {
     const SQLITE: Ends = Ends {
-        held: "SELECT c.id, c.error, c.ended_at, c.upload IS NOT NULL AS has_upload FROM json_each($1) h \
+        held: "SELECT c.id, c.error, c.ended_at, c.upload IS NOT NULL AS has_upload, \
+                 EXISTS (SELECT 1 FROM files f WHERE f.id = c.file) AS has_file FROM json_each($1) h \
              CROSS JOIN copies c ON c.id = h.value ->> 0 AND c.lease = unhex(h.value ->> 1)",
         delete: "DELETE FROM copies WHERE id IN (SELECT value FROM json_each($1))",
         change: "UPDATE copies SET due_at = f.value ->> 1, error = f.value ->> 2, ended_at = f.value ->> 3, \
@@ -374,7 +384,8 @@ fn end_sql(engine: &Engine) -> Ends {
     const POSTGRES: Ends = Ends {
         // Locked in the order in which those lock who remove the storage. `ANY` says what the join says already, but Postgres takes
         // what it cannot count for few and looks into the index.
-        held: "SELECT c.id, c.error, c.ended_at, c.upload IS NOT NULL AS has_upload \
+        held: "SELECT c.id, c.error, c.ended_at, c.upload IS NOT NULL AS has_upload, \
+                 EXISTS (SELECT 1 FROM files f WHERE f.id = c.file) AS has_file \
              FROM jsonb_array_elements($1::jsonb) h \
              JOIN copies c ON c.id = (h ->> 0)::bigint AND c.lease = (h ->> 1)::uuid \
              WHERE c.id = ANY (ARRAY(SELECT (h ->> 0)::bigint FROM jsonb_array_elements($1::jsonb) h)) \

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Connection};
 use super::Options;
 use super::engine::Engine;
 use super::list::{By, FileFilter, Walk};
-use super::{backfill, copies, copy_log, groups, upkeep};
+use super::{backfill, copies, copy_log, groups, spread, upkeep};
 use crate::Durability;
 
 /// Files of one project in every state, of a hundred sizes, and groups.
@@ -125,6 +125,7 @@ fn queue_statements(engine: &Engine) -> Vec<(&'static str, &'static [&'static st
         (copies::claim_sql(engine), &["copies_due"]),
         (copy_log::COUNTS, &["copies_due", "copies_failed"]),
         (backfill::NEXT, &["files_by_time"]),
+        (spread::NEXT_COPIED, &["events_of_project"]),
         (upkeep::EXPIRED, &["files_temporary", "copies_of_file", "events_of_project"]),
     ]
 }

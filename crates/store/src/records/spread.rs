@@ -8,6 +8,21 @@ use stowage_model::ProjectId;
 use super::engine::{Engine, read, transaction};
 use super::{Records, RecordsError};
 
+/// The next project behind `$1`, counted around, of which a storage takes files by itself and in which something waits. Storages are few;
+/// what waits for webhooks alone may be much, and is not looked through.
+macro_rules! copied {
+    ($and:literal) => {
+        concat!(
+            "SELECT s.project FROM storages s WHERE s.auto_event IS NOT NULL",
+            $and,
+            " AND EXISTS (SELECT 1 FROM events e WHERE e.project = s.project) ORDER BY s.project LIMIT 1"
+        )
+    };
+}
+
+pub(super) const NEXT_COPIED: &str =
+    concat!("SELECT COALESCE((", copied!(" AND s.project > $1"), "), (", copied!(""), "))");
+
 /// What was spread.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Spread {
@@ -139,8 +154,22 @@ impl Records {
     pub async fn spread_events(&self, after: ProjectId, limit: u32) -> Result<Option<Spread>, RecordsError> {
         const NEXT: &str =
             "SELECT COALESCE((SELECT min(project) FROM events WHERE project > $1), (SELECT min(project) FROM events))";
+        self.spread_next(NEXT, after, limit).await
+    }
+
+    /// The same for those projects only of which a storage takes files by itself.
+    pub async fn spread_to_storages(&self, after: ProjectId, limit: u32) -> Result<Option<Spread>, RecordsError> {
+        self.spread_next(NEXT_COPIED, after, limit).await
+    }
+
+    async fn spread_next(
+        &self,
+        next: &'static str,
+        after: ProjectId,
+        limit: u32,
+    ) -> Result<Option<Spread>, RecordsError> {
         let next: Option<i64> =
-            read!(self.engine(), pool => sqlx::query_scalar(NEXT).bind(after.0).fetch_one(pool).await)?;
+            read!(self.engine(), pool => sqlx::query_scalar(next).bind(after.0).fetch_one(pool).await)?;
         let Some(project) = next.map(ProjectId) else { return Ok(None) };
         let events = transaction!(self.engine(), tx => {
             let events = spread!(self.engine(), tx, project, i64::from(limit), false)?;

@@ -106,9 +106,19 @@ fn columns_of(settings: &StorageSettings) -> Result<(String, Option<&'static str
     Ok((text, settings.auto_copy.then(|| event.as_str())))
 }
 
+/// Whether files that were copied as `old` says are still to be copied as `new` says: to another place, or files that were left out.
+fn begins_anew(old: &StorageSettings, new: &StorageSettings) -> bool {
+    let what = |settings: &StorageSettings| {
+        let StorageSettings { bucket, endpoint_url, prefix, only_stored, .. } = settings.clone();
+        (bucket, endpoint_url, prefix, only_stored)
+    };
+    what(old) != what(new)
+}
+
 const INSERT: &str = "INSERT INTO storages (project, name, settings, auto_event, from_config, created_at) \
      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (project, name) DO NOTHING RETURNING id";
-const UPDATE: &str = "UPDATE storages SET settings = $2, auto_event = $3 WHERE id = $1";
+const UPDATE: &str = "UPDATE storages SET settings = $2, auto_event = $3, \
+     backfilled_to = CASE WHEN $4 THEN 0 ELSE backfilled_to END WHERE id = $1";
 
 impl Records {
     /// Every storage, ordered by creation.
@@ -181,15 +191,17 @@ impl Records {
         id.map(StorageId).ok_or(CreateStorageError::NameTaken)
     }
 
-    /// Replaces the settings of a storage, if there is one of this number. Copies that wait are made as the new ones say.
+    /// Replaces the settings of a storage, if there is one of this number. Copies that wait are made as the new ones say; its back-fill
+    /// begins anew where they name another place, or other files.
     pub async fn update_storage(&self, id: StorageId, settings: &StorageSettings) -> Result<(), RecordsError> {
-        const PROJECT: &str = "SELECT project FROM storages WHERE id = $1";
+        const OLD: &str = "SELECT project, settings FROM storages WHERE id = $1";
         let (text, event) = columns_of(settings)?;
         transaction!(self.engine(), tx => {
-            let project: Option<i64> = sqlx::query_scalar(PROJECT).bind(id.0).fetch_optional(&mut *tx).await?;
-            let Some(project) = project.map(ProjectId) else { return Ok(()) };
-            spread!(self.engine(), tx, project, ALL, true)?;
-            sqlx::query(UPDATE).bind(id.0).bind(text).bind(event).execute(&mut *tx).await?;
+            let old: Option<(i64, String)> = sqlx::query_as(OLD).bind(id.0).fetch_optional(&mut *tx).await?;
+            let Some((project, old)) = old else { return Ok(()) };
+            spread!(self.engine(), tx, ProjectId(project), ALL, true)?;
+            let anew = read_settings(id.0, &old).is_none_or(|old| begins_anew(&old, settings));
+            sqlx::query(UPDATE).bind(id.0).bind(text).bind(event).bind(anew).execute(&mut *tx).await?;
             tx.commit().await?;
         });
         self.forget_storages().await;
@@ -231,7 +243,8 @@ impl Records {
     ) -> Result<(), DeclareStoragesError> {
         const UPSERT: &str = "INSERT INTO storages (project, name, settings, auto_event, from_config, created_at) \
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (project, name) DO UPDATE SET \
-             settings = excluded.settings, auto_event = excluded.auto_event, from_config = excluded.from_config";
+             settings = excluded.settings, auto_event = excluded.auto_event, from_config = excluded.from_config, \
+             backfilled_to = CASE WHEN $7 THEN 0 ELSE storages.backfilled_to END";
         const RELEASE: &str = "UPDATE storages SET from_config = $2 WHERE id = $1";
         let projects: HashMap<PublicKey, ProjectId> =
             self.projects().await?.into_iter().map(|project| (project.public_key, project.id)).collect();
@@ -242,15 +255,17 @@ impl Records {
             };
             wanted.insert((*project, name.clone()), settings);
         }
-        let mut released = Vec::new();
-        for storage in self.storages().await?.into_iter().filter(|storage| storage.from_config) {
+        let (mut released, mut kept) = (Vec::new(), BTreeSet::new());
+        for storage in self.storages().await? {
             let key = (storage.project, storage.name);
             match wanted.get(&key) {
-                Some(settings) if **settings == storage.settings => {
+                Some(settings) if storage.from_config && **settings == storage.settings => {
                     wanted.remove(&key);
                 }
-                Some(_) => {}
-                None => released.push(storage.id),
+                Some(settings) if begins_anew(&storage.settings, settings) => {}
+                Some(_) => drop(kept.insert(key)),
+                None if storage.from_config => released.push(storage.id),
+                None => {}
             }
         }
         if wanted.is_empty() && released.is_empty() {
@@ -262,7 +277,9 @@ impl Records {
             for project in &changed {
                 spread!(self.engine(), tx, project, ALL, true)?;
             }
-            for ((project, name), settings) in wanted {
+            for (key, settings) in wanted {
+                let anew = !kept.contains(&key);
+                let (project, name) = key;
                 let (text, event) = columns_of(settings)?;
                 sqlx::query(UPSERT)
                     .bind(project.0)
@@ -271,6 +288,7 @@ impl Records {
                     .bind(event)
                     .bind(true)
                     .bind(now.0)
+                    .bind(anew)
                     .execute(&mut *tx)
                     .await?;
             }

@@ -33,12 +33,12 @@ pub struct Removable {
 }
 
 /// Whether the time of a file is over that nobody has stored, where `$1` is the upload time up to which it is: but not before its copies
-/// to custom storages are made or given up. Whether there are any is not known while something waits to be spread that is as
+/// to custom storages are made or given up, where those that were wanted by `$3` no longer count, tried or not. Whether there are any is not known while something waits to be spread that is as
 /// old as the file; a minute makes up for clocks that differ.
 macro_rules! expired {
     () => {
         "stored_at IS NULL AND removed_at IS NULL AND uploaded_at < $1 \
-         AND NOT EXISTS (SELECT 1 FROM copies c WHERE c.file = files.id AND c.ended_at IS NULL) \
+         AND NOT EXISTS (SELECT 1 FROM copies c WHERE c.file = files.id AND c.ended_at IS NULL AND c.created_at > $3) \
          AND NOT (EXISTS (SELECT 1 FROM storages s WHERE s.project = files.project AND s.auto_event IS NOT NULL) \
              AND COALESCE((SELECT e.created_at FROM events e WHERE e.project = files.project ORDER BY e.id LIMIT 1) \
                  < $1 + 60000000, FALSE))"
@@ -85,11 +85,16 @@ fn of_expired(files: Vec<File>, now: Timestamp, cause: &Cause, wanted: &AllWante
 }
 
 impl Records {
-    /// Up to `limit` files that are neither stored nor removed, were uploaded before `cutoff`, and of which no copy waits to be made;
-    /// oldest first.
-    pub async fn expired_files(&self, cutoff: Timestamp, limit: u32) -> Result<Vec<Expired>, RecordsError> {
+    /// Up to `limit` files that are neither stored nor removed, were uploaded before `cutoff`, and of which no copy waits to be made
+    /// that is wanted since a time after `copies_since`; oldest first.
+    pub async fn expired_files(
+        &self,
+        cutoff: Timestamp,
+        copies_since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Expired>, RecordsError> {
         let rows: Vec<(Uuid, i64, i64)> = read!(self.engine(), pool => {
-            sqlx::query_as(EXPIRED).bind(cutoff.0).bind(i64::from(limit)).fetch_all(pool).await
+            sqlx::query_as(EXPIRED).bind(cutoff.0).bind(i64::from(limit)).bind(copies_since.0).fetch_all(pool).await
         })?;
         let expired = |(id, uploaded_at, size)| Expired {
             id: FileId(id),
@@ -104,12 +109,18 @@ impl Records {
     pub async fn expire_files(
         &self,
         cutoff: Timestamp,
+        copies_since: Timestamp,
         now: Timestamp,
         limit: u32,
         cause: &Cause,
     ) -> Result<Vec<FileId>, RecordsError> {
-        const DUE_SQLITE: &str =
-            concat!("SELECT ", columns!(), " FROM files WHERE ", expired!(), " ORDER BY uploaded_at LIMIT $2");
+        const DUE_SQLITE: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM files WHERE id IN (SELECT unhex(value) FROM json_each($4)) AND ",
+            expired!(),
+            " ORDER BY uploaded_at LIMIT $2"
+        );
         const DUE_POSTGRES: &str = concat!(
             "SELECT ",
             columns!(),
@@ -125,9 +136,22 @@ impl Records {
             Engine::Sqlite { .. } => (DUE_SQLITE, REMOVE_SQLITE),
             Engine::Postgres(_) => (DUE_POSTGRES, REMOVE_POSTGRES),
         };
+        let mut candidates = None;
+        if matches!(self.engine(), Engine::Sqlite { .. }) {
+            // Looked for by a reader: those that wait for their copies may be many, and others write meanwhile.
+            let found = self.expired_files(cutoff, copies_since, limit).await?;
+            if found.is_empty() {
+                return Ok(Vec::new());
+            }
+            candidates = Some(json_of(found.into_iter().map(|expired| expired.id.0)));
+        }
         let wanted = self.inner.hooks.all(self.engine()).await?;
         let ids: Vec<FileId> = transaction!(self.engine(), tx => {
-            let due: Vec<FileRow> = sqlx::query_as(sql).bind(cutoff.0).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
+            let mut due = sqlx::query_as(sql).bind(cutoff.0).bind(i64::from(limit)).bind(copies_since.0);
+            if let Some(candidates) = candidates {
+                due = due.bind(candidates);
+            }
+            let due: Vec<FileRow> = due.fetch_all(&mut *tx).await?;
             let due: Vec<File> = due.into_iter().map(File::from).collect();
             let ids: Vec<FileId> = due.iter().map(|file| file.id).collect();
             discard!(self.engine(), tx, ids, now)?;

@@ -118,11 +118,11 @@ async fn temporary_files_wait_for_their_copies(case: Case) {
         files.push(file.id);
         records.add_files(project, vec![file], cause()).await.unwrap();
     }
-    let now = T0.plus(DAY);
+    let (now, since) = (T0.plus(DAY), T0.minus(SECOND));
     let expired = async |now: Timestamp| {
         let listed: Vec<FileId> =
-            records.expired_files(now, 10).await.unwrap().into_iter().map(|expired| expired.id).collect();
-        assert_eq!(records.expire_files(now, now, 10, &cause()).await.unwrap(), listed);
+            records.expired_files(now, since, 10).await.unwrap().into_iter().map(|expired| expired.id).collect();
+        assert_eq!(records.expire_files(now, since, now, 10, &cause()).await.unwrap(), listed);
         listed
     };
     assert_eq!(expired(now).await, [files[2]], "nobody knows yet whether the others are to be copied");
@@ -144,6 +144,49 @@ async fn temporary_files_wait_for_their_copies(case: Case) {
     spread(&records).await;
     assert_eq!(records.purge_removed(now.plus(DAY), 10).await.unwrap(), 3);
     assert_eq!(counts(&records, id).await, (1, 0), "the late one still waits");
+}
+
+async fn copies_keep_temporary_files_for_their_time_only(case: Case) {
+    let records = case.open().await;
+    let project = project(&records, "p").await;
+    let id = storage(&records, project, "s").await;
+    let early = upload(&records, project, false).await;
+    case.clock.advance(SECOND);
+    let late = upload(&records, project, false).await;
+    let now = T0.plus(DAY);
+    let expire = async |since: Timestamp| {
+        let files = records.expire_files(now, since, now, 10, &cause()).await.unwrap();
+        assert_eq!(records.expired_files(now, since, 10).await.unwrap(), []);
+        files
+    };
+    assert_eq!(expire(Timestamp(T0.0 - 1)).await, []);
+    assert_eq!(expire(T0).await, [early], "nobody has tried it, and nobody needs to");
+    assert_eq!(expire(now).await, [late]);
+    assert_eq!(counts(&records, id).await, (2, 0), "they find out themselves");
+}
+
+async fn storages_hurry_nobody_elses_events(case: Case) {
+    let records = case.open().await;
+    let (one, two, three) =
+        (project(&records, "one").await, project(&records, "two").await, project(&records, "three").await);
+    let mut off = settings("bucket");
+    off.auto_copy = false;
+    for project in [one, two, three] {
+        webhook(&records, project, "http://a/").await;
+        records.create_storage(project, &named("off"), &off, T0).await.unwrap();
+    }
+    let ids = [storage(&records, one, "s").await, storage(&records, three, "s").await];
+    for project in [one, two, three] {
+        records.add_files(project, vec![new_file("a")], cause()).await.unwrap();
+    }
+    let mut spread = Vec::new();
+    while let Some(next) = records.spread_to_storages(spread.last().copied().unwrap_or(one), 9).await.unwrap() {
+        assert_eq!(next.events, 1);
+        spread.push(next.project);
+    }
+    assert_eq!(spread, [three, one], "the next one behind, counted around");
+    assert_eq!((counts(&records, ids[0]).await, counts(&records, ids[1]).await), ((1, 0), (1, 0)));
+    assert_eq!((case.count("events").await, case.count("deliveries").await), (1, 2), "webhooks are told of the same");
 }
 
 async fn whoever_spreads_wakes_both(case: Case) {
@@ -222,6 +265,8 @@ on_both_engines! {
     projects_without_storages_write_nothing,
     what_happened_is_copied_to_those_who_were_there,
     temporary_files_wait_for_their_copies,
+    copies_keep_temporary_files_for_their_time_only,
+    storages_hurry_nobody_elses_events,
     whoever_spreads_wakes_both,
     uploads_and_changes_of_storages_do_not_hinder_each_other,
 }

@@ -1,8 +1,10 @@
 //! Copying files that were there before a storage was.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
-use stowage_model::{FileId, Ids, NewFile, ProjectId, StorageId, Timestamp};
+use stowage_model::{Clock, FileId, Ids, NewFile, ProjectId, StorageId, StorageSettings};
+use stowage_store::Durability;
 use stowage_store::records::{Backfilled, Records};
 use tokio::task::JoinSet;
 
@@ -25,7 +27,7 @@ async fn files(records: &Records, project: ProjectId, count: usize) -> (HashSet<
 }
 
 async fn enqueued(records: &Records, storage: StorageId) -> HashSet<FileId> {
-    let claims = records.claim_copies(&[(storage, 10_000)], T0, DAY, Ids::random().uuid()).await.unwrap();
+    let claims = records.claim_copies(&[(storage, 10_000)], T0.plus(DAY), DAY, Ids::random().uuid()).await.unwrap();
     let files: HashSet<FileId> = claims.iter().map(|claim| claim.task.file).collect();
     assert_eq!(files.len(), claims.len());
     files
@@ -43,15 +45,15 @@ async fn files_that_were_there_are_enqueued_in_steps(case: Case) {
     let id = storage(&records, one, "s").await;
     let until = T0.plus(DAY);
     assert_eq!(records.backfill_left(id).await.unwrap(), 40);
-    assert_eq!(records.backfill(id, T0, 30, T0).await.unwrap(), step(0, 0, true), "they came later");
-    assert_eq!(records.backfill(id, until, 30, T0).await.unwrap(), step(30, 30, false));
+    assert_eq!(records.backfill(id, T0, 30, until).await.unwrap(), step(0, 0, true), "they came later");
+    assert_eq!(records.backfill(id, until, 30, until).await.unwrap(), step(30, 30, false));
     records.copy_arrived().await;
     assert_eq!(records.backfill_left(id).await.unwrap(), 10);
     // Whoever comes meanwhile is copied anyway, and looked at all the same.
     upload(&records, one, false).await;
-    assert_eq!(records.backfill(id, until, 10, T0).await.unwrap(), step(10, 10, false));
-    assert_eq!(records.backfill(id, until, 10, T0).await.unwrap(), step(0, 1, true));
-    assert_eq!(records.backfill(id, until, 10, T0).await.unwrap(), step(0, 0, true));
+    assert_eq!(records.backfill(id, until, 10, until).await.unwrap(), step(10, 10, false));
+    assert_eq!(records.backfill(id, until, 10, until).await.unwrap(), step(0, 1, true));
+    assert_eq!(records.backfill(id, until, 10, until).await.unwrap(), step(0, 0, true));
     assert_eq!(records.backfill_left(id).await.unwrap(), 0);
     let all = enqueued(&records, id).await;
     assert!(all.is_superset(&stored) && all.is_superset(&temporary));
@@ -59,9 +61,9 @@ async fn files_that_were_there_are_enqueued_in_steps(case: Case) {
     // Begun anew, it finds what is still in the queue.
     records.reset_backfill(id).await.unwrap();
     assert_eq!(records.backfill_left(id).await.unwrap(), 41);
-    assert_eq!(records.backfill(id, until, 100, T0).await.unwrap(), step(0, 41, true));
+    assert_eq!(records.backfill(id, until, 100, until).await.unwrap(), step(0, 41, true));
     let gone = StorageId(id.0 + 1);
-    assert_eq!(records.backfill(gone, until, 10, T0).await.unwrap(), step(0, 0, true));
+    assert_eq!(records.backfill(gone, until, 10, until).await.unwrap(), step(0, 0, true));
     assert_eq!(records.backfill_left(gone).await.unwrap(), 0);
 }
 
@@ -74,9 +76,60 @@ async fn only_stored_files_where_the_storage_takes_no_others(case: Case) {
     (only_stored.only_stored, only_stored.auto_copy) = (true, false);
     let id = records.create_storage(project, &named("s"), &only_stored, T0).await.unwrap();
     assert_eq!(records.backfill_left(id).await.unwrap(), 20);
-    assert_eq!(records.backfill(id, T0.plus(DAY), 15, T0).await.unwrap(), step(15, 15, false));
-    assert_eq!(records.backfill(id, T0.plus(DAY), 15, T0).await.unwrap(), step(5, 5, true));
+    assert_eq!(records.backfill(id, T0.plus(DAY), 15, T0.plus(DAY)).await.unwrap(), step(15, 15, false));
+    assert_eq!(records.backfill(id, T0.plus(DAY), 15, T0.plus(DAY)).await.unwrap(), step(5, 5, true));
     assert_eq!(enqueued(&records, id).await, stored);
+}
+
+async fn nobody_is_stepped_over_whose_record_comes_late(case: Case) {
+    let records = case.open().await;
+    let project = project(&records, "p").await;
+    files(&records, project, 60).await;
+    let mut by_hand = settings("bucket");
+    by_hand.auto_copy = false;
+    let id = records.create_storage(project, &named("s"), &by_hand, T0).await.unwrap();
+    let until = T0.plus(DAY);
+    assert_eq!(records.backfill(id, until, 15, T0).await.unwrap(), step(40, 40, true), "in one go");
+    let slow = Clock::manual(T0.minus(Duration::from_secs(30)));
+    let slow = Records::open(&case.options, case.folder.path(), Durability::Relaxed, slow).await.unwrap();
+    slow.add_files(project, vec![new_file("late")], cause()).await.unwrap();
+    assert_eq!(records.backfill_left(id).await.unwrap(), 41);
+    assert_eq!(records.backfill(id, until, 15, T0).await.unwrap(), step(1, 41, true));
+    // Later, the cursor follows.
+    assert_eq!(records.backfill(id, until, 15, until).await.unwrap(), step(0, 15, false));
+    assert_eq!(records.backfill(id, until, 15, until).await.unwrap(), step(0, 15, false));
+    assert_eq!(records.backfill(id, until, 15, until).await.unwrap(), step(0, 11, true));
+    assert_eq!(records.backfill_left(id).await.unwrap(), 0);
+}
+
+async fn another_place_and_other_files_begin_anew(case: Case) {
+    let records = case.open().await;
+    let project = project(&records, "p").await;
+    records.add_files(project, (0..3).map(|_| new_file("a")).collect(), cause()).await.unwrap();
+    let id = storage(&records, project, "s").await;
+    let until = T0.plus(DAY);
+    let mut now = settings("bucket");
+    let mut left_after = async |declared: bool, change: &dyn Fn(&mut StorageSettings)| {
+        records.backfill(id, until, 10, until).await.unwrap();
+        assert_eq!(records.backfill_left(id).await.unwrap(), 0);
+        change(&mut now);
+        if declared {
+            let declared = [("p".parse().unwrap(), named("s"), now.clone())];
+            records.declare_storages(&declared, T0).await.unwrap();
+        } else {
+            records.update_storage(id, &now).await.unwrap();
+        }
+        records.backfill_left(id).await.unwrap()
+    };
+    for declared in [false, true] {
+        let name = if declared { "declared" } else { "updated" };
+        assert_eq!(left_after(declared, &|now| now.make_public = !now.make_public).await, 0);
+        assert_eq!(left_after(declared, &|now| now.only_stored = true).await, 0, "there are none");
+        assert_eq!(left_after(declared, &|now| now.only_stored = false).await, 3);
+        assert_eq!(left_after(declared, &|now| now.bucket = name.to_owned().try_into().unwrap()).await, 3);
+        assert_eq!(left_after(declared, &|now| now.prefix = format!("{name}/").try_into().unwrap()).await, 3);
+        assert_eq!(left_after(declared, &|now| now.endpoint_url = format!("https://{name}")).await, 3);
+    }
 }
 
 async fn those_who_back_fill_together_share_the_work(case: Case) {
@@ -89,7 +142,7 @@ async fn those_who_back_fill_together_share_the_work(case: Case) {
         fillers.spawn(async move {
             let mut looked_at = 0;
             loop {
-                let step = node.backfill(id, Timestamp(i64::MAX), 7, T0).await.unwrap();
+                let step = node.backfill(id, T0.plus(DAY), 7, T0.plus(DAY)).await.unwrap();
                 assert_eq!(step.enqueued, step.looked_at);
                 looked_at += step.looked_at;
                 if step.done {
@@ -105,5 +158,7 @@ async fn those_who_back_fill_together_share_the_work(case: Case) {
 on_both_engines! {
     files_that_were_there_are_enqueued_in_steps,
     only_stored_files_where_the_storage_takes_no_others,
+    nobody_is_stepped_over_whose_record_comes_late,
+    another_place_and_other_files_begin_anew,
     those_who_back_fill_together_share_the_work,
 }

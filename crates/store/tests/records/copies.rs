@@ -56,7 +56,8 @@ pub(crate) fn retry(due_at: Timestamp) -> CopyEnd {
 }
 
 fn an_upload(id: &str) -> CopyUpload {
-    CopyUpload { key: "a/\"b\".jpg".into(), upload_id: id.into(), part_size: 16 << 20 }
+    let (key, upload_id) = ("a/\"b\".jpg".into(), id.into());
+    CopyUpload { key, upload_id, part_size: 16 << 20, bucket: "bucket".into(), endpoint: "https://s3.example".into() }
 }
 
 pub(crate) fn asked(file: FileId, storage: StorageId) -> CopyTask {
@@ -286,6 +287,25 @@ async fn uploads_of_failed_copies_are_aborted(case: Case) {
     assert_eq!((failed(&records, id).await[0].error.as_str(), claim(&records, id, 9, never).await), ("first", vec![]));
 }
 
+async fn failures_are_forgotten_with_their_file(case: Case) {
+    let records = case.open().await;
+    let project = project(&records, "p").await;
+    let id = storage(&records, project, "s").await;
+    for (n, abort) in [CopyEnd::Done, ended("second")].into_iter().enumerate() {
+        upload(&records, project, false).await;
+        let first = claim(&records, id, 9, T0).await.remove(0);
+        assert!(records.note_copy_upload(first.id, first.lease, Some(&an_upload("1"))).await.unwrap());
+        end(&records, &first, ended("first"), T0).await;
+        let later = T0.plus(DAY);
+        assert_eq!(records.expire_files(later, T0, later, 9, &cause()).await.unwrap(), [first.task.file]);
+        assert_eq!(records.purge_removed(later.plus(DAY), 9).await.unwrap(), 1);
+        assert_eq!(counts(&records, id).await, (0, 1), "{n}: its upload is still to be aborted");
+        let again = claim(&records, id, 9, T0).await.remove(0);
+        end(&records, &again, abort, T0).await;
+        assert_eq!(counts(&records, id).await, (0, 0), "{n}");
+    }
+}
+
 async fn a_removed_storage_takes_its_copies_along(case: Case) {
     let records = case.open().await;
     let project = project(&records, "p").await;
@@ -311,5 +331,6 @@ on_both_engines! {
     attempts_end_in_a_retry_or_for_good,
     failed_copies_are_listed_in_pages,
     uploads_of_failed_copies_are_aborted,
+    failures_are_forgotten_with_their_file,
     a_removed_storage_takes_its_copies_along,
 }

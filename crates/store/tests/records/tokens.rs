@@ -101,7 +101,7 @@ async fn usage_counts_files_that_are_not_removed(case: Case) {
     // By everybody, and so are removals.
     assert_eq!(other.usage(mine).await.unwrap(), Usage { files: 4, bytes: 15 + (1 << 40) });
     let later = T0.plus(DAY);
-    assert_eq!(records.expire_files(later, later, 10, &cause()).await.unwrap().len(), 2);
+    assert_eq!(records.expire_files(later, later, later, 10, &cause()).await.unwrap().len(), 2);
     for node in &nodes {
         assert_eq!(node.usage(mine).await.unwrap(), Usage { files: 2, bytes: 5 + (1 << 40) });
     }

@@ -82,7 +82,7 @@ async fn step(
         }
         3 | 4 => drop(node.store_files(project, &files, &cause(), now).await?),
         5 | 6 => drop(node.remove_files(project, &files, &cause(), now).await?),
-        7 => drop(node.expire_files(ago, now, 3, &cause()).await?),
+        7 => drop(node.expire_files(ago, ago, now, 3, &cause()).await?),
         8 => drop(node.let_go(ago, now, 3).await?),
         9 => drop(node.purge_removed(ago, 3).await?),
         10 => {

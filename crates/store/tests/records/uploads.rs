@@ -261,7 +261,7 @@ async fn blobs_of_open_uploads_are_known(case: Case) {
     records.complete_upload(&upload, file_of(&upload), None, cause(), T0).await.unwrap();
     assert_eq!(known().await, (1, 1), "as the blob of a file, once");
     let later = T0.plus(DAY);
-    let unstored = records.expire_files(later, later, 10, &cause()).await.unwrap();
+    let unstored = records.expire_files(later, later, later, 10, &cause()).await.unwrap();
     assert_eq!(unstored, [upload.id]);
     assert_eq!(known().await, (0, 0), "a completed upload holds nothing");
     // Its key is taken all the same, so that nobody writes to a blob that is being deleted.

@@ -189,7 +189,7 @@ async fn the_history_finds_files_that_are_still_there(case: Case) {
     let kept = fetched(&records, mine, "https://example.com/kept", true).await;
 
     let later = T0.plus(DAY);
-    assert_eq!(records.expire_files(later, later, 10, &cause()).await.unwrap(), [first, second]);
+    assert_eq!(records.expire_files(later, later, later, 10, &cause()).await.unwrap(), [first, second]);
     assert_eq!(records.url_history(mine, url).await.unwrap(), None, "it was removed");
     assert_eq!(case.count("url_history").await, 2);
     assert_eq!(records.purge_removed(later.plus(DAY), 10).await.unwrap(), 2);

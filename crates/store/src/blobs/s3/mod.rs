@@ -36,6 +36,9 @@ const READY_WITHIN: Duration = Duration::from_secs(5);
 /// How long a server may work before it begins to answer, where it copies bytes that it has.
 const COPY_WITHIN: Duration = Duration::from_mins(10);
 
+/// How long such an answer may take altogether: one that breaks off in silence ends by nothing else.
+const COPIED_WITHIN: Duration = Duration::from_hours(1);
+
 /// How many keys a page of the inventory has at most.
 const PAGE: i32 = 1000;
 
@@ -150,7 +153,7 @@ impl S3 {
 
 /// For requests that a server may work on for long. Some say now and then that they are not done yet, but slowly.
 pub fn patient() -> Builder {
-    let timeouts = TimeoutConfig::builder().read_timeout(COPY_WITHIN).build();
+    let timeouts = TimeoutConfig::builder().read_timeout(COPY_WITHIN).operation_attempt_timeout(COPIED_WITHIN).build();
     Config::builder().timeout_config(timeouts).stalled_stream_protection(StalledStreamProtectionConfig::disabled())
 }
 
