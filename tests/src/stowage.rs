@@ -212,9 +212,9 @@ impl Server {
     }
 }
 
-/// Waits until `condition` holds; a minute is more than anything here needs.
+/// Waits until `condition` holds; three minutes are more than anything here needs: clients of S3 give a silent server one.
 pub async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
-    for _ in 0..600 {
+    for _ in 0..1800 {
         if condition().await {
             return;
         }
