@@ -71,6 +71,14 @@ fn delivery_options() -> stowage_delivery::Options {
 }
 
 impl House {
+    /// Waits until the storage `good` has all these files, and no copies left to make.
+    async fn until_served(&self, good: StorageId, files: &[FileId]) {
+        for file in files {
+            until("the good storage has it", || async { self.object("good", &file.to_string()).is_some() }).await;
+        }
+        until("it has no copies left", || async { self.counts(good).await == (0, 0) }).await;
+    }
+
     /// None where there is no S3 server.
     async fn open() -> Option<Self> {
         let s3 = S3Server::own()?;
@@ -337,10 +345,7 @@ async fn dead_storages_leave_room_and_a_stop_gives_back() {
     for seed in 0..50_u64 {
         files.push(house.upload(stowage_store::testing::bytes(seed, 100)).await);
     }
-    for file in &files {
-        until("the good storage has it", || async { house.object("good", &file.to_string()).is_some() }).await;
-    }
-    until("it has no copies left", || async { house.counts(good).await == (0, 0) }).await;
+    house.until_served(good, &files).await;
     stop.cancel();
     working.await.unwrap();
     let now = house.clock.now();
@@ -381,10 +386,7 @@ async fn storages_that_fall_silent_leave_room() {
     for seed in 50..60_u64 {
         files.push(house.upload(stowage_store::testing::bytes(seed, 100)).await);
     }
-    for file in &files {
-        until("the good storage has it", || async { house.object("good", &file.to_string()).is_some() }).await;
-    }
-    until("it has no copies left", || async { house.counts(good).await == (0, 0) }).await;
+    house.until_served(good, &files).await;
     stop.cancel();
     working.await.unwrap();
     for storage in silent {
