@@ -339,7 +339,7 @@ def memory(stand: Stand) -> list[Row]:
 
 
 def all_cases() -> dict[str, tuple[str, Callable[[Stand], list[Row]]]]:
-    from . import flat, from_url, multipart, pictures, rest, webhooks
+    from . import dev, flat, from_url, multipart, pictures, rest, webhooks
 
     return {
         "upload-10k-relaxed": ("10 KB uploads at 32 connections, relaxed durability", upload_small_relaxed),
@@ -363,5 +363,9 @@ def all_cases() -> dict[str, tuple[str, Callable[[Stand], list[Row]]]]:
         "render-cold": ("thumbnails of 12 MP photos that nobody has asked for yet, beside Fastify + sharp", pictures.cold),
         "variant-hit": ("thumbnails of 10 KB that are there already, beside nginx", pictures.hit),
         "render-memory": ("memory of one render of a 12 MP photo", pictures.memory),
+        "ephemeral": ("time to ready of `serve --ephemeral`, beside nginx", dev.ephemeral),
+        "reset": ("a reset with 1 000 files against 50 uploads", dev.reset),
+        "cycle": ("what a test does, from Node, beside Fastify", dev.cycle),
+        "journal": ("CPU of 10 KB uploads with the doors for tests and without", dev.journal),
         "flat": ("latency with 1 000 000 file records against 1 000", flat.flat),
     }

@@ -2,7 +2,7 @@
 import { show } from './chromium.mjs'
 
 const { base, origin, files, browser } = JSON.parse(process.argv[2])
-const { page, requests, go, wire, close } = await show('page.html', { base }, browser)
+const { page, requests, go, wire, close } = await show('page.html', { base, key: 'demopublickey' }, browser)
 
 const ended = (number) => page.waitForFunction((number) => Object.keys(window.ended).length === number, number)
 const thumbnail = (name) =>

@@ -7,8 +7,23 @@ import { chromium } from 'playwright-core'
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 const types = { css: 'text/css', js: 'text/javascript' }
 
-/** Shows a file of this folder, in which `{name}` stands for `values.name`. */
-export async function show(file, values, executablePath) {
+/** How Chromium is started: with everything out of reach but this machine. */
+export const launch = (executablePath) => ({
+  executablePath,
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+  ],
+})
+
+/** Serves a file of this folder, in which `{name}` stands for `values.name`. */
+export async function serve(file, values) {
   const pages = createServer(async ({ url }, answer) => {
     const asset = url.match(/^\/uploader\/([\w.-]+\.(css|js))$/)
     if (url === '/') {
@@ -23,19 +38,13 @@ export async function show(file, values, executablePath) {
     }
   })
   await new Promise((listening) => pages.listen(0, '127.0.0.1', listening))
-  const browser = await chromium.launch({
-    executablePath,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
-    ],
-  })
+  return { address: `http://127.0.0.1:${pages.address().port}/`, close: () => pages.close() }
+}
+
+/** Shows such a file. */
+export async function show(file, values, executablePath) {
+  const pages = await serve(file, values)
+  const browser = await chromium.launch(launch(executablePath))
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
   page.setDefaultTimeout(60_000)
   const requests = []
@@ -52,7 +61,7 @@ export async function show(file, values, executablePath) {
   return {
     page,
     requests,
-    go: () => page.goto(`http://127.0.0.1:${pages.address().port}/`),
+    go: () => page.goto(pages.address),
     wire: () => ({ requests, foreign: [...foreign] }),
     close: async () => {
       await browser.close()

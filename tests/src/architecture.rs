@@ -16,6 +16,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("stowage-jobs", 5),
     ("stowage-janitor", 5),
     ("stowage-api", 6),
+    ("stowage-dev", 7),
     ("stowage", 8),
     ("stowage-tests", 9),
 ];

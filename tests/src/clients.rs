@@ -6,6 +6,7 @@
 mod browser;
 mod copies;
 mod deliveries;
+mod emulator;
 mod javascript;
 mod origin;
 mod pictures;
@@ -24,7 +25,7 @@ use tokio::process::Command;
 
 use crate::stowage::{Place, Server, bytes, until};
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients");
+pub const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients");
 
 /// A picture of one pixel.
 const PICTURE: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89\0\0\0\rIDATx\xdacd\xf8\xcfP\x0f\0\x03\
@@ -55,7 +56,7 @@ collaborators = [{ name = "Ada", email = "ada@example.com" }]
 "#;
 
 /// What runs the scripts of a client.
-enum Runtime {
+pub enum Runtime {
     Node,
     Python,
     Chromium,
@@ -63,7 +64,7 @@ enum Runtime {
 
 impl Runtime {
     /// The program that runs the scripts and the browser that they drive, where these and the client are installed.
-    fn find(&self) -> Option<(PathBuf, Option<PathBuf>)> {
+    pub fn find(&self) -> Option<(PathBuf, Option<PathBuf>)> {
         let folder = Path::new(FOLDER);
         let package = |name: &str| folder.join("node_modules").join(name).exists().then_some(());
         match self {
@@ -96,7 +97,7 @@ impl Runtime {
 
     /// Whether its tests can run here; says so where not, or fails where it is required.
     #[expect(clippy::print_stderr, reason = "a skipped client must be seen in the test's output")]
-    fn is_here(&self) -> bool {
+    pub fn is_here(&self) -> bool {
         let is_here = self.find().is_some();
         let required = std::env::var("STOWAGE_TEST_REQUIRE").unwrap_or_default();
         let name = self.name();
@@ -137,7 +138,7 @@ fn picture() -> String {
     STANDARD.encode(PICTURE)
 }
 
-fn on_path(program: &str) -> Option<PathBuf> {
+pub fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }

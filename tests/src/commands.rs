@@ -146,3 +146,57 @@ async fn metrics_have_a_listener_of_their_own() {
     assert!(metrics.contains("stowage_connections 1"), "{metrics}");
     assert_eq!(server.http.get(server.url("/metrics")).send().await.unwrap().status(), 404);
 }
+
+#[tokio::test]
+async fn the_doors_for_tests_have_commands() {
+    let place = Place::new().await;
+    let server = place.serve(&["--dev"]).await;
+    let asking = Place::with(&[("STOWAGE_DEV_SERVER", &format!("{}/_dev/", server.base))]).await;
+    let asked = async |arguments: &[&str]| {
+        let printed = asking.print(&[&["dev"], arguments].concat()).await;
+        serde_json::from_str::<serde_json::Value>(&printed).unwrap()
+    };
+    asked(&["clock", "freeze", "2030-01-02T03:04:05Z"]).await;
+    asked(&["ids", "seed", "7"]).await;
+    let first = server.upload("a.txt", b"a".to_vec(), "0").await.unwrap();
+    let seed = asking.folder.path().join("seed");
+    std::fs::create_dir_all(seed.join("files")).unwrap();
+    std::fs::write(seed.join("files/b.txt"), "from a folder").unwrap();
+    std::fs::write(seed.join("seed.json"), r#"{"files":[{"path":"files/b.txt"}]}"#).unwrap();
+    let sown = asked(&["seed", seed.to_str().unwrap()]).await;
+    let sown = sown["files"][0]["uuid"].as_str().unwrap().to_owned();
+    assert_eq!(server.fetch(&sown).await, (200, b"from a folder".to_vec()));
+    let archive = asking.folder.path().join("state.tar");
+    let archive = archive.to_str().unwrap();
+    asking.print(&["dev", "snapshot", "export", archive]).await;
+    let advanced = asked(&["clock", "advance", "24h"]).await;
+    assert_eq!(advanced["expired"]["files"], serde_json::json!([first]));
+    assert_eq!(server.fetch(&first).await.0, 404);
+    asked(&["snapshot", "import", archive]).await;
+    assert_eq!(server.fetch(&first).await, (200, b"a".to_vec()), "it is yesterday again");
+    asked(&["faults", "add", r#"{"match":{"api":"upload"},"times":1,"do":{"status":418}}"#]).await;
+    assert!(server.upload("a.txt", b"a".to_vec(), "0").await.unwrap_err().starts_with("418"));
+    assert_eq!(asked(&["journal", "count", "--status", "418"]).await["count"], 1);
+    asked(&["--session", "mine", "reset"]).await;
+    assert_eq!(asked(&["sessions"]).await["sessions"], serde_json::json!(["mine"]));
+    asked(&["reset"]).await;
+    assert_eq!(server.fetch(&sown).await.0, 404);
+    asked(&["ids", "seed", "7"]).await;
+    assert_eq!(server.upload("a.txt", b"a".to_vec(), "0").await.unwrap(), first, "a seed repeats ids");
+}
+
+#[tokio::test]
+async fn a_door_that_refuses_says_why() {
+    let place = Place::new().await;
+    let server = place.serve(&["--dev"]).await;
+    let told = complaint(&place, &["dev", "--server", &server.base, "clock", "advance", "soon"]).await;
+    assert!(told.starts_with("stowage: ") && told.contains("`24h`"), "{told}");
+    let told = complaint(&place, &["dev", "--server", "https://127.0.0.1:1", "clock"]).await;
+    assert!(told.contains("over http only"), "{told}");
+    let told = complaint(&place, &["dev", "--server", "http://127.0.0.1:1", "clock"]).await;
+    assert!(told.contains("nobody answers at 127.0.0.1:1"), "{told}");
+    let closed = Place::new().await;
+    let server = closed.serve(&[]).await;
+    let told = complaint(&place, &["dev", "--server", &server.base, "clock"]).await;
+    assert!(told.contains("start it with `stowage serve --dev`"), "{told}");
+}

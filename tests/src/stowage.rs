@@ -51,13 +51,20 @@ impl Place {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.plain(arguments);
+        command.arg("--data-dir").arg(self.data());
+        command
+    }
+
+    /// A command that is not told where the data folder is.
+    pub fn plain(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         // Nothing of this machine's configuration may reach the server under test.
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("STOWAGE_")) {
             command.env_remove(name);
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command.args(arguments).arg("--data-dir").arg(self.data()).kill_on_drop(true);
+        command.args(arguments).kill_on_drop(true);
         command
     }
 
@@ -95,9 +102,9 @@ impl Place {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = tokio::time::timeout(Duration::from_secs(60), lines.next_line()).await.unwrap().unwrap();
         let first = first.expect("the server ended before it was ready");
-        let base = first.strip_prefix("listening on ").expect("the documented first line").to_owned();
+        let base = first.strip_prefix("listening on ").expect("the documented first line");
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Server { child, base, http: reqwest::Client::new() }
+        Server::of(child, base)
     }
 
     /// Starts a worker beside servers.
@@ -147,7 +154,7 @@ pub fn other_pair() -> bool {
 }
 
 /// The executable that was built beside this test.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     let here = std::env::current_exe().unwrap();
     let built = here.parent().and_then(Path::parent).unwrap().join("stowage");
     assert!(built.exists(), "{} is missing: run `cargo build -p stowage` first, as tests/run does", built.display());
@@ -162,6 +169,16 @@ pub struct Server {
 }
 
 impl Server {
+    /// A child that listens at this address.
+    pub fn of(child: Child, base: &str) -> Self {
+        Self { child, base: base.to_owned(), http: reqwest::Client::new() }
+    }
+
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }

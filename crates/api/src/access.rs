@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -12,7 +13,7 @@ use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderName, HeaderValue, Request, Response, header};
 use http_body::Body as HttpBody;
-use stowage_model::{Cause, Initiator, RequestId};
+use stowage_model::{Cause, Initiator, PublicKey, RequestId};
 use tokio::task::JoinHandle;
 use tower::{Service, ServiceExt};
 use tower_http::timeout::TimeoutBody;
@@ -27,6 +28,20 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-uploadcare-
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
+/// Follows a request: the doors for tests do. It is kept until everything that the request has begun is over, also what goes on after
+/// its answer.
+pub trait Watch: Send + Sync {
+    /// The project that the request turned out to be about.
+    fn project(&self, key: &PublicKey);
+
+    /// Whether an upload of a project from this URL is answered by somebody else than the URL's host, which then need not be there.
+    fn is_given(&self, project: &PublicKey, url: &str) -> bool;
+}
+
+/// Put into a request by whoever wants to follow it.
+#[derive(Clone)]
+pub struct Watched(pub Arc<dyn Watch>);
+
 /// The service behind the main listener.
 #[derive(Clone)]
 pub struct Front {
@@ -37,6 +52,10 @@ pub struct Front {
 impl Front {
     pub(crate) fn new(router: Router, state: State) -> Self {
         Self { router, state }
+    }
+
+    pub(crate) fn state(&self) -> &State {
+        &self.state
     }
 }
 
@@ -59,6 +78,7 @@ where
             if body.is_end_stream() { Body::empty() } else { Body::new(TimeoutBody::new(state.body_timeout, body)) }
         });
         let id = state.ids.request();
+        let current = Current { id, watched: request.extensions_mut().remove() };
         let started = Instant::now();
         let method = request.method().clone();
         let span = debug_span!("request", %id, %method, path = request.uri().path());
@@ -79,11 +99,9 @@ where
         };
         let counted = self.state.metrics;
         let answered = async move {
-            let mut response = REQUEST.scope(id, answering).await;
+            let mut response = REQUEST.scope(current, answering).await;
             let status = response.status();
-            let headers = response.headers_mut();
-            headers.insert(REQUEST_ID, id_value(id));
-            headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            set_headers(&mut response, id);
             if counted {
                 let method = method_label(&method);
                 metrics::counter!("stowage_requests_total", "method" => method, "status" => status.as_str().to_owned())
@@ -107,19 +125,41 @@ pub(crate) fn as_sent(parts: &Parts) -> &Uri {
     parts.extensions.get::<AsSent>().map_or(&parts.uri, |AsSent(uri)| uri)
 }
 
+/// The request that is being answered.
+#[derive(Clone)]
+struct Current {
+    id: RequestId,
+    watched: Option<Watched>,
+}
+
 tokio::task_local! {
-    static REQUEST: RequestId;
+    static REQUEST: Current;
 }
 
 /// The id of the request that is being answered, for the log: spans exist at the level `debug` only, because each costs as
 /// much as a tenth of a small GET, while an error must always name its request.
 pub(crate) fn request_id() -> String {
-    REQUEST.try_with(ToString::to_string).unwrap_or_default()
+    REQUEST.try_with(|current| current.id.to_string()).unwrap_or_default()
+}
+
+/// Says which project the request that is being answered is about.
+pub(crate) fn about(project: &PublicKey) {
+    let _ = REQUEST.try_with(|current| {
+        if let Some(Watched(watch)) = &current.watched {
+            watch.project(project);
+        }
+    });
+}
+
+/// Whether what is asked for is answered by somebody else than the URL's host.
+pub(crate) fn is_given(project: &PublicKey, url: &str) -> bool {
+    let given = |current: &Current| current.watched.as_ref().is_some_and(|Watched(watch)| watch.is_given(project, url));
+    REQUEST.try_with(given).unwrap_or_default()
 }
 
 /// Who makes happen what a request makes happen: for webhooks.
 pub(crate) fn cause(state: &State, parts: &Parts) -> Cause {
-    let request_id = REQUEST.try_with(|id| id.0).unwrap_or_default();
+    let request_id = REQUEST.try_with(|current| current.id.0).unwrap_or_default();
     Cause { initiator: Initiator::Api { request_id }, urls: origin::public_urls(state, parts) }
 }
 
@@ -131,10 +171,17 @@ pub(crate) async fn finish<T: Send + 'static>(work: impl Future<Output = T> + Se
 
 /// The same for work that may go on after the answer.
 pub(crate) fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
-    match REQUEST.try_with(|id| *id) {
-        Ok(id) => tokio::spawn(REQUEST.scope(id, work)),
+    match REQUEST.try_with(Clone::clone) {
+        Ok(current) => tokio::spawn(REQUEST.scope(current, work)),
         Err(_) => tokio::spawn(work),
     }
+}
+
+/// What every answer has.
+pub(crate) fn set_headers(response: &mut Response<Body>, id: RequestId) {
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, id_value(id));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
 fn id_value(id: RequestId) -> HeaderValue {
@@ -176,7 +223,7 @@ fn lacks_slash(path: &str) -> bool {
 
 /// The path as the router knows it, where it is written otherwise: runs of slashes become one, as clients send them, and
 /// an endpoint without its slash gets it, because a redirect would lose the body of a POST.
-fn tidy(uri: &Uri) -> Option<Uri> {
+pub(crate) fn tidy(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
     let doubled = path.contains("//");
     if !doubled && !lacks_slash(path) {

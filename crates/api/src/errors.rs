@@ -38,48 +38,113 @@ struct Told<'a> {
     error_code: &'static str,
 }
 
+/// What is told instead of an answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Said {
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// The sentence.
+    pub(crate) text: String,
+    /// After how many seconds to try again.
+    pub(crate) retry_after: Option<u64>,
+}
+
+impl From<&Refusal> for Said {
+    fn from(refusal: &Refusal) -> Self {
+        let retry_after =
+            if let Refusal::RequestThrottled { retry_after } = refusal { Some(*retry_after) } else { None };
+        Self { status: refusal.status(), text: refusal.to_string(), retry_after }
+    }
+}
+
+impl From<&RestRefusal> for Said {
+    fn from(refusal: &RestRefusal) -> Self {
+        let retry_after = match refusal {
+            RestRefusal::Throttled(retry_after) | RestRefusal::StorageUnavailable { retry_after, .. } => {
+                Some(*retry_after)
+            }
+            _ => None,
+        };
+        Self { status: refusal.status(), text: refusal.to_string(), retry_after }
+    }
+}
+
+impl From<&DeliveryRefusal> for Said {
+    fn from(refusal: &DeliveryRefusal) -> Self {
+        let retry_after = if let DeliveryRefusal::Busy { retry_after } = refusal { Some(*retry_after) } else { None };
+        Self { status: refusal.status(), text: refusal.to_string(), retry_after }
+    }
+}
+
+impl Said {
+    /// The same in other words, or for another time.
+    pub(crate) fn with(self, text: Option<&str>, retry_after: Option<u64>) -> Self {
+        let text = text.map_or(self.text, str::to_owned);
+        Self { status: self.status, text, retry_after: retry_after.or(self.retry_after) }
+    }
+
+    fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn set_retry_after(&self, response: &mut Response<Body>) {
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+    }
+}
+
 /// A refusal of the Upload API.
 pub(crate) fn upload(refusal: &Refusal, form: Form) -> Response<Body> {
-    let text = refusal.to_string();
+    upload_said(&refusal.into(), refusal.code(), form)
+}
+
+/// The same, of what is said.
+pub(crate) fn upload_said(said: &Said, code: &'static str, form: Form) -> Response<Body> {
     let mut response = match form {
         Form::Text => {
-            let mut response = Response::new(Body::from(text));
-            *response.status_mut() = status(refusal);
+            let mut response = Response::new(Body::from(said.text.clone()));
+            *response.status_mut() = said.status();
             set(&mut response, header::CONTENT_TYPE, "text/plain; charset=utf-8");
             response
         }
         Form::Json => {
-            let told = Told { status_code: refusal.status(), content: &text, error_code: refusal.code() };
+            let told = Told { status_code: said.status, content: &said.text, error_code: code };
             json(&Envelope { error: told })
         }
     };
-    if let Refusal::RequestThrottled { retry_after } = refusal {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));
-    }
+    said.set_retry_after(&mut response);
     response
 }
 
 /// A refusal of the REST API, in the media type that the request asked for.
 pub(crate) fn rest(refusal: &RestRefusal, media_type: &'static str) -> Response<Body> {
-    let text = refusal.to_string();
-    let body = match refusal.shape() {
-        Shape::Detail => serde_json::json!({ "detail": text }),
-        Shape::Field(name) => serde_json::json!({ name: [text] }),
+    rest_said(&refusal.into(), refusal.shape(), media_type)
+}
+
+/// The same, of what is said.
+pub(crate) fn rest_said(said: &Said, shape: Shape, media_type: &'static str) -> Response<Body> {
+    let body = match shape {
+        Shape::Detail => serde_json::json!({ "detail": said.text }),
+        Shape::Field(name) => serde_json::json!({ name: [said.text] }),
     };
     let mut response = Response::new(Body::from(body.to_string()));
-    *response.status_mut() = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = said.status();
     set(&mut response, header::CONTENT_TYPE, media_type);
-    if let RestRefusal::Throttled(retry_after) | RestRefusal::StorageUnavailable { retry_after, .. } = refusal {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));
-    }
+    said.set_retry_after(&mut response);
     response
 }
 
 /// A refusal of delivery: a page (URL API reference, section "Errors").
 pub(crate) fn delivery(refusal: &DeliveryRefusal) -> Response<Body> {
-    let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    delivery_said(&refusal.into())
+}
+
+/// The same, of what is said.
+pub(crate) fn delivery_said(said: &Said) -> Response<Body> {
+    let status = said.status();
     let title = format!("{}: {}", status.as_u16(), status.canonical_reason().unwrap_or_default());
-    let text = escape(&refusal.to_string());
+    let text = escape(&said.text);
     let page = format!(
         "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><title>{title}</title></head>\
          <body><h1>{title}</h1><p>{text}</p></body></html>\n"
@@ -91,9 +156,7 @@ pub(crate) fn delivery(refusal: &DeliveryRefusal) -> Response<Body> {
     let cache = if status == StatusCode::BAD_REQUEST { "public, max-age=3600" } else { "no-store" };
     set(&mut response, header::CACHE_CONTROL, cache);
     set(&mut response, header::CONTENT_SECURITY_POLICY, crate::cdn::HARMLESS);
-    if let DeliveryRefusal::Busy { retry_after } = refusal {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));
-    }
+    said.set_retry_after(&mut response);
     response
 }
 
@@ -116,13 +179,14 @@ pub(crate) fn set(response: &mut Response<Body>, name: header::HeaderName, value
     response.headers_mut().insert(name, HeaderValue::from_static(value));
 }
 
-fn status(refusal: &Refusal) -> StatusCode {
-    StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
 /// A text as it may stand in a page.
 pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// What to tell where something new could not be recorded: ids that a test has seeded may have been there before.
+pub(crate) fn of_new(failure: RecordsError) -> Refusal {
+    if failure.is_taken() { Refusal::UploadcareFileIdDuplicated } else { of_records(failure) }
 }
 
 /// What to tell of records that could not be asked.

@@ -5,16 +5,19 @@
 mod access;
 mod auth;
 mod body;
+mod catalogue;
 mod cdn;
 mod errors;
 mod health;
 mod landing;
 mod openapi;
 mod origin;
+mod refuse;
 mod rest;
 mod signature;
 mod throttle;
 mod token;
+mod unknown;
 mod upload;
 
 use std::sync::Arc;
@@ -33,12 +36,15 @@ use stowage_model::{Clock, Ids};
 use stowage_store::blobs::Blobs;
 use stowage_store::records::Records;
 
-pub use access::{Front, Peer};
+pub use access::{Front, Peer, Watch, Watched};
 pub use auth::AuthOptions;
+pub use catalogue::Door;
 pub use cdn::Fetches;
 pub use origin::{TrustedProxies, UrlOptions};
+pub use refuse::Aside;
 pub use rest::{Pages, RestOptions};
 pub use throttle::{Options as ThrottleOptions, Throttle};
+pub use unknown::UnknownKeys;
 pub use upload::PartUrls;
 
 /// `[uploads]` of the configuration: limits of one request.
@@ -105,12 +111,48 @@ pub struct Shared {
     pub urls: UrlOptions,
     /// Who may speak for others.
     pub trusted_proxies: TrustedProxies,
+    /// What becomes of public keys that nobody knows.
+    pub unknown_keys: UnknownKeys,
+    /// Which targets of webhooks lead nowhere but to ourselves, and need no look at where their hosts are.
+    pub is_internal_target: fn(&str) -> bool,
 }
 
 impl State {
     /// Shares the parts among all requests.
     pub fn new(parts: Shared) -> Self {
         Self(Arc::new(parts))
+    }
+
+    /// Forgets what the doors have counted and remembered; what the rooms below keep is for them.
+    pub fn wipe(&self) {
+        let Shared {
+            records: _,
+            blobs: _,
+            intake: _,
+            delivery: _,
+            copies: _,
+            outbound: _,
+            fetches,
+            throttle,
+            part_urls: _,
+            clock: _,
+            ids: _,
+            uploads: _,
+            max_age: _,
+            body_timeout: _,
+            request_timeout: _,
+            metrics: _,
+            auth: _,
+            rest: _,
+            pages,
+            urls: _,
+            trusted_proxies: _,
+            unknown_keys: _,
+            is_internal_target: _,
+        } = &**self;
+        fetches.wipe();
+        throttle.wipe();
+        pages.wipe();
     }
 }
 
@@ -127,6 +169,13 @@ pub fn service(state: State) -> Front {
     let pages = pages().into_iter().fold(Router::new(), |router, (path, page)| router.route(path, page));
     let router = pages.merge(upload::routes()).merge(rest::routes()).fallback(elsewhere).with_state(state.clone());
     Front::new(router, state)
+}
+
+/// The paths of the Upload API, of the REST API, and of the pages around them; `{…}` is a segment that names something.
+pub fn paths() -> [Vec<&'static str>; 3] {
+    let upload = upload::served().map(|(path, _)| path).collect();
+    let rest = rest::served().map(|(path, ..)| path).collect();
+    [upload, rest, pages().into_iter().map(|(path, _)| path).collect()]
 }
 
 /// The pages around the APIs.

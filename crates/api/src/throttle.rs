@@ -53,6 +53,16 @@ impl Throttle {
         }
     }
 
+    /// Forgets what was counted.
+    pub(crate) fn wipe(&self) {
+        let Self { keys, addresses } = self;
+        for Limit { interval: _, tolerance: _, hasher: _, shards } in [keys, addresses].into_iter().flatten() {
+            for shard in shards {
+                shard.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            }
+        }
+    }
+
     /// Counts a request with a public key, whether there is such a key or not. Errors: [`Refusal::RequestThrottled`] with the
     /// whole seconds, at least one, after which a request will pass; what was refused is not counted.
     pub(crate) fn check_key(&self, key: &str, now: Timestamp) -> Result<(), Refusal> {
@@ -185,6 +195,16 @@ mod tests {
             assert_eq!(take(3600 * SECOND), Ok(()));
         }
         assert_eq!(take(3600 * SECOND), wait(1));
+    }
+
+    #[test]
+    fn what_was_counted_can_be_forgotten() {
+        let throttle = throttle(1, 1, 1);
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let take = || (throttle.check_key("key", START).is_ok(), throttle.check_address(address, START).is_ok());
+        assert_eq!((take(), take()), ((true, true), (false, false)));
+        throttle.wipe();
+        assert_eq!((take(), take()), ((true, true), (false, false)));
     }
 
     #[test]

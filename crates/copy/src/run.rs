@@ -106,6 +106,12 @@ impl Copies {
         &self.options
     }
 
+    /// Forgets what was learned of the storages and their servers.
+    pub fn wipe(&self) {
+        let Self { tools: _, options: _, targets } = self;
+        targets.wipe();
+    }
+
     /// Makes a copy that was claimed. Afterwards `claim.upload` is what has been begun at the storage and not ended. The records do not
     /// hear how it ended: that is for the caller, see [`end_of`](Self::end_of) and [`give_up`](Self::give_up).
     pub async fn run(&self, claim: &mut ClaimedCopy) -> Result<Ran, CopyError> {

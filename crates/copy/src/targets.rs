@@ -46,6 +46,12 @@ impl Targets {
         target
     }
 
+    /// Forgets all storages.
+    pub fn wipe(&self) {
+        let Self { shared: _, known } = self;
+        known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Forgets a storage that does not exist any more.
     pub fn forget(&self, storage: StorageId) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&storage);

@@ -2,10 +2,10 @@
 //! does not wait for a film poster. Tokio's own threads for blocking work are not bounded like this.
 
 use std::collections::VecDeque;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tracing::error;
@@ -14,6 +14,9 @@ use crate::flights::Begun;
 
 /// The stack of a thread, in bytes: parsers of nested pictures need more than the usual 2 MiB. Untouched pages cost nothing.
 const STACK: usize = 16 << 20;
+
+/// How long a thread waits for work before it ends; the next work starts another one.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How much work something is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,8 +35,10 @@ pub(crate) struct Crew(Arc<Desk>);
 struct Desk {
     waiting: Mutex<Waiting>,
     news: Condvar,
-    /// How many threads may have large work.
+    /// How many threads may have large work. There is one more.
     large: usize,
+    /// How long a thread waits for work.
+    patience: Duration,
 }
 
 #[derive(Default)]
@@ -41,6 +46,8 @@ struct Waiting {
     small: VecDeque<Job>,
     large: VecDeque<Job>,
     large_running: usize,
+    /// The threads that there are.
+    threads: usize,
     over: bool,
 }
 
@@ -68,15 +75,14 @@ impl Waiting {
 pub(crate) struct Crashed;
 
 impl Crew {
-    /// Starts the threads for `processors` processors.
-    pub(crate) fn start(processors: usize) -> io::Result<Self> {
+    /// A crew for `processors` processors. Its threads begin with work and end without: there may be many crews that have none.
+    pub(crate) fn new(processors: usize) -> Self {
+        Self::with_patience(processors, PATIENCE)
+    }
+
+    fn with_patience(processors: usize, patience: Duration) -> Self {
         let large = processors.max(1);
-        let crew = Self(Arc::new(Desk { waiting: Mutex::default(), news: Condvar::new(), large }));
-        for number in 0..=large {
-            let desk = Arc::clone(&crew.0);
-            thread::Builder::new().name(format!("render-{number}")).stack_size(STACK).spawn(move || desk.work())?;
-        }
-        Ok(crew)
+        Self(Arc::new(Desk { waiting: Mutex::default(), news: Condvar::new(), large, patience }))
     }
 
     /// Has something computed. A crash of it is logged and hurts nobody else. If the caller leaves before it has begun, it
@@ -105,6 +111,7 @@ impl Crew {
         });
         {
             let mut waiting = self.0.lock();
+            Desk::enlist(&self.0, &mut waiting)?;
             match weight {
                 Weight::Small => waiting.small.push_back(job),
                 Weight::Large => waiting.large.push_back(job),
@@ -123,17 +130,39 @@ impl Drop for Crew {
 }
 
 impl Desk {
+    /// Starts the threads that are missing; an error where there are none at all.
+    fn enlist(desk: &Arc<Self>, waiting: &mut Waiting) -> Result<(), Crashed> {
+        while waiting.threads <= desk.large {
+            let worker = Arc::clone(desk);
+            let name = format!("render-{}", waiting.threads);
+            match thread::Builder::new().name(name).stack_size(STACK).spawn(move || worker.work()) {
+                Ok(_) => waiting.threads += 1,
+                Err(error) if waiting.threads == 0 => {
+                    error!(%error, "no thread could be started to compute variants");
+                    return Err(Crashed);
+                }
+                Err(_) => break,
+            }
+        }
+        Ok(())
+    }
+
     fn work(&self) {
         let mut waiting = self.lock();
+        let mut bored = false;
         loop {
             if let Some(job) = waiting.next(self.large) {
                 drop(waiting);
                 job();
                 waiting = self.lock();
-            } else if waiting.over {
+                bored = false;
+            } else if waiting.over || bored {
+                waiting.threads -= 1;
                 return;
             } else {
-                waiting = self.news.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+                let (guard, waited) =
+                    self.news.wait_timeout(waiting, self.patience).unwrap_or_else(PoisonError::into_inner);
+                (waiting, bored) = (guard, waited.timed_out());
             }
         }
     }
@@ -146,7 +175,6 @@ impl Desk {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
-    use std::time::Duration;
 
     use super::*;
 
@@ -167,7 +195,7 @@ mod tests {
 
     #[tokio::test]
     async fn results_come_back_and_crashes_stay_where_they_are() {
-        let crew = Crew::start(1).unwrap();
+        let crew = Crew::new(1);
         assert_eq!(crew.run(Weight::Small, begun(), || 6 * 7).await, Ok(42));
         let crash = || assert_eq!(1, 2, "a crash, on purpose");
         assert_eq!(crew.run(Weight::Large, begun(), crash).await, Err(Crashed));
@@ -175,8 +203,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn threads_come_with_work_and_go_without() {
+        let crew = Crew::with_patience(1, Duration::from_millis(1));
+        let threads = || crew.0.lock().threads;
+        assert_eq!(threads(), 0);
+        for _ in 0..3 {
+            assert_eq!(crew.run(Weight::Large, begun(), || 1).await, Ok(1));
+            stowage_store::blobs::conformance::eventually("they have gone", async || threads() == 0).await;
+        }
+        let crew = Crew::new(3);
+        crew.run(Weight::Small, begun(), || 1).await.unwrap();
+        assert_eq!(crew.0.lock().threads, 4);
+    }
+
+    #[tokio::test]
     async fn large_work_leaves_a_thread_for_small_work() {
-        let crew = Arc::new(Crew::start(1).unwrap());
+        let crew = Arc::new(Crew::new(1));
         let (work, told, allow) = gated();
         let large = {
             let crew = Arc::clone(&crew);
@@ -200,7 +242,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_of_somebody_who_left_is_not_done() {
-        let crew = Arc::new(Crew::start(1).unwrap());
+        let crew = Arc::new(Crew::new(1));
         let mut gates = Vec::new();
         for _ in 0..2 {
             let (work, told, allow) = gated();

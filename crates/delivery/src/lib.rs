@@ -30,7 +30,7 @@ use stowage_model::FileId;
 use stowage_model::units::{bytes, duration};
 use stowage_store::blobs::Blobs;
 
-pub use archive::{Archive, ArchiveError, ArchiveKind, Member};
+pub use archive::{Archive, ArchiveError, ArchiveKind, Member, tar};
 pub use bake::BakeError;
 pub use originals::Original;
 pub use picture::{Look, VariantRequest};
@@ -109,6 +109,14 @@ impl Delivery {
     /// Returns at once; the disk is tidied in the background.
     pub fn forget(&self, files: &[FileId]) {
         self.variants.forget(files);
+    }
+
+    /// Removes everything that was kept or made of any file. What is being made is not kept. Returns when nobody finds any of it;
+    /// the disk is tidied in the background.
+    pub async fn wipe(&self) {
+        let Self { blobs: _, originals, variants, archive_size: _, videos: _ } = self;
+        originals.wipe();
+        variants.wipe().await;
     }
 
     /// The files of which something is kept on disk, in no particular order.

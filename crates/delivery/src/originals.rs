@@ -31,6 +31,12 @@ impl Originals {
         let items = usize::try_from(capacity / 4096).unwrap_or(usize::MAX).max(16);
         Self(Cache::with_weighter(items, capacity, ByLength))
     }
+
+    /// Forgets all of them.
+    pub(crate) fn wipe(&self) {
+        let Self(small) = self;
+        small.clear();
+    }
 }
 
 /// The bytes of an original.

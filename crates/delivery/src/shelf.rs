@@ -15,6 +15,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use stowage_model::FileId;
@@ -195,6 +196,29 @@ impl Shelf {
         }
     }
 
+    /// Removes all variants: what is on disk is moved aside, and deleted by and by.
+    pub(crate) fn wipe(&self) -> io::Result<()> {
+        let Self { root, capacity: _, reserve: _, index: _, uses: _, drafts } = self;
+        self.lock().wipe();
+        let number = drafts.fetch_add(1, Ordering::Relaxed);
+        let aside = root.join(format!("{}{}-{number}", names::WIPED, std::process::id()));
+        let mut moved = false;
+        for item in fs::read_dir(root)? {
+            let name = item?.file_name();
+            if name.to_str().is_some_and(names::is_shelf) {
+                if !moved {
+                    fs::create_dir(&aside)?;
+                    moved = true;
+                }
+                fs::rename(root.join(&name), aside.join(&name))?;
+            }
+        }
+        if moved {
+            thread::Builder::new().name("wipe".into()).spawn(move || clear(&aside))?;
+        }
+        Ok(())
+    }
+
     /// The files that have variants. Does not wait.
     pub(crate) fn files(&self) -> Vec<FileId> {
         self.lock().files()
@@ -283,7 +307,9 @@ fn take_stock(root: &Path) -> io::Result<(Index, u64)> {
     let mut found = Vec::new();
     for item in fs::read_dir(root)? {
         let item = item?;
-        if item.file_type()?.is_dir() {
+        if item.file_name().to_string_lossy().starts_with(names::WIPED) {
+            clear(&item.path());
+        } else if item.file_type()?.is_dir() {
             if let Err(error) = look_into(root, &item.path(), &mut found) {
                 warn!(folder = %item.path().display(), %error, "variants could not be read");
             }
@@ -302,6 +328,13 @@ fn take_stock(root: &Path) -> io::Result<(Index, u64)> {
         }
     }
     Ok((index, uses))
+}
+
+/// Deletes what was moved aside.
+fn clear(aside: &Path) {
+    if let Err(error) = fs::remove_dir_all(aside) {
+        warn!(folder = %aside.display(), %error, "variants could not be deleted from the disk");
+    }
 }
 
 fn look_into(root: &Path, shelf: &Path, found: &mut Vec<Found>) -> io::Result<()> {

@@ -136,7 +136,7 @@ impl Variants {
             // Those that wait for the one before have their time as well.
             videos: queue(VIDEOS, options.video_timeout.saturating_mul(2)),
             admission: Admission::new(threads, memory),
-            crew: Crew::start(threads)?,
+            crew: Crew::new(threads),
             counts: Counts::new(),
         })
     }
@@ -198,8 +198,11 @@ impl Variants {
                 self.keep(key, variant, made, pilot.wanted()).await;
             }
             Err(error) => {
-                if error.is_final() && pilot.wanted().yes() {
+                if error.is_final() {
                     self.hot.insert(key, Hot::Refused(error.clone()));
+                    if !pilot.wanted().yes() {
+                        self.hot.remove(&key);
+                    }
                 }
                 pilot.answer(Err(error));
             }
@@ -280,6 +283,21 @@ impl Variants {
             let shelf = Arc::clone(shelf);
             drop(tokio::task::spawn_blocking(move || shelf.forget(&files)));
         }
+    }
+
+    pub(crate) async fn wipe(&self) {
+        // Whoever is let in leaves by themselves, and threads have no memory.
+        let Self { hot, shelf, pictures, videos, admission: _, crew: _, counts } = self;
+        for Queue { flights, patience: _ } in [pictures, videos] {
+            flights.forget(|_| true);
+        }
+        hot.clear();
+        let Some(shelf) = shelf.clone() else { return };
+        let wiped = tokio::task::spawn_blocking(move || shelf.wipe()).await;
+        if let Err(error) = wiped.map_err(io::Error::other).flatten() {
+            warn!(%error, "variants could not be deleted from the disk");
+        }
+        counts.disk_bytes.set(0.0);
     }
 
     pub(crate) fn kept(&self) -> Vec<FileId> {
@@ -367,5 +385,43 @@ mod tests {
         let variants = open().await;
         variants.get_or_make(good, Line::Pictures, slow).await.unwrap();
         assert_eq!(told(), [1, 1, 3, 2, 1]);
+    }
+
+    #[tokio::test]
+    async fn what_is_being_made_is_not_kept_after_a_wipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let variants = Arc::new(Variants::open(&options(), folder.path().to_owned(), 0).await.unwrap());
+        let keys = [(); 3].map(|()| Key::new(Ids::random().file(), Making::Picture, "", &[]));
+        let quick = |_| async { Ok(made()) };
+        variants.get_or_make(keys[0], Line::Pictures, quick).await.unwrap();
+        let refused = |_| async { Err(VariantError::NotAnImage) };
+        variants.get_or_make(keys[1], Line::Pictures, refused).await.unwrap_err();
+        let (begin, begun) = tokio::sync::oneshot::channel();
+        let (go, may_go) = tokio::sync::oneshot::channel::<()>();
+        let slow = {
+            let (variants, key) = (Arc::clone(&variants), keys[2]);
+            tokio::spawn(async move {
+                let make = |_| async {
+                    begin.send(()).unwrap();
+                    may_go.await.unwrap();
+                    Ok(made())
+                };
+                variants.get_or_make(key, Line::Videos, make).await
+            })
+        };
+        begun.await.unwrap();
+        variants.wipe().await;
+        go.send(()).unwrap();
+        assert!(slow.await.unwrap().is_ok(), "who waits is told");
+        let shelf = variants.shelf.as_ref().unwrap();
+        assert!(keys.iter().all(|key| variants.remembered(key).is_none() && shelf.find(key).is_none()));
+        // Another one may be made of the same file, and what was made of the former one does not take its place.
+        for key in keys {
+            variants.get_or_make(key, Line::Pictures, refused).await.unwrap_err();
+        }
+        stowage_store::blobs::conformance::eventually("it has landed", async || Arc::strong_count(&variants) == 1)
+            .await;
+        let again = Variants::open(&options(), folder.path().to_owned(), 0).await.unwrap();
+        assert_eq!(again.kept(), []);
     }
 }

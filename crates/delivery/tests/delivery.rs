@@ -13,3 +13,5 @@ mod removals;
 mod variants;
 #[path = "delivery/videos.rs"]
 mod videos;
+#[path = "delivery/wipe.rs"]
+mod wipe;

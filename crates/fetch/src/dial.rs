@@ -9,11 +9,13 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use url::{Host, Url};
 
 use crate::error::{FetchError, SetupError, UrlFault, of_io};
@@ -29,17 +31,40 @@ pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 
 pub(crate) struct Dialer {
-    tls: TlsConnector,
+    unset: ConfigBuilder<ClientConfig, WantsVerifier>,
+    roots: Roots,
+    /// Set up when TLS is first asked for: the platform may have its certificates in hundreds of files.
+    tls: OnceCell<TlsConnector>,
+}
+
+/// Which certificates are trusted.
+pub(crate) enum Roots {
+    /// Those that the platform trusts.
+    Platform,
+    /// These.
+    #[cfg(feature = "testing")]
+    Given(RootCertStore),
 }
 
 impl Dialer {
-    pub(crate) fn new(roots: RootCertStore) -> Result<Self, SetupError> {
-        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { tls: TlsConnector::from(Arc::new(config)) })
+    pub(crate) fn new(roots: Roots) -> Result<Self, SetupError> {
+        let unset = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?;
+        Ok(Self { unset, roots, tls: OnceCell::new() })
+    }
+
+    async fn tls(&self) -> Result<&TlsConnector, FetchError> {
+        let set_up = async || {
+            let roots = match &self.roots {
+                Roots::Platform => spawn_blocking(platform_roots).await.map_err(|crash| of_io(&crash.into()))?,
+                #[cfg(feature = "testing")]
+                Roots::Given(roots) => roots.clone(),
+            };
+            let mut config = self.unset.clone().with_root_certificates(roots).with_no_client_auth();
+            config.alpn_protocols = vec![b"http/1.1".to_vec()];
+            Ok(TlsConnector::from(Arc::new(config)))
+        };
+        self.tls.get_or_try_init(set_up).await
     }
 
     pub(crate) async fn dial(&self, url: &Url, addresses: &[SocketAddr]) -> Result<Box<dyn Wire>, FetchError> {
@@ -50,7 +75,7 @@ impl Dialer {
             return Ok(Box::new(stream));
         }
         let name = server_name(url).ok_or(FetchError::Url(UrlFault::HostMalformed))?;
-        let stream = self.tls.connect(name, stream).await.map_err(|error| of_io(&error))?;
+        let stream = self.tls().await?.connect(name, stream).await.map_err(|error| of_io(&error))?;
         Ok(Box::new(stream))
     }
 }
@@ -85,7 +110,7 @@ async fn first_to_answer(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
 }
 
 /// The certificates that the platform trusts; OpenSSL's variables `SSL_CERT_FILE` and `SSL_CERT_DIR` are heeded.
-pub(crate) fn platform_roots() -> RootCertStore {
+fn platform_roots() -> RootCertStore {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     let (added, _ignored) = roots.add_parsable_certificates(found.certs);

@@ -22,11 +22,10 @@ use std::time::Duration;
 
 use http::{HeaderMap, Request, StatusCode, header, response};
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_rustls::rustls::RootCertStore;
 pub use url::Url;
 
 use crate::answer::Deadline;
-use crate::dial::{Dialer, Wire};
+use crate::dial::{Dialer, Roots, Wire};
 use crate::exchange::Exchange;
 use crate::guard::Guard;
 use crate::resolve::Resolver;
@@ -55,12 +54,12 @@ struct Inner {
 }
 
 impl Outbound {
-    /// Reads the platform's certificates, and warns where there are none or where `allow` opens what is not public.
+    /// Warns where `allow` opens what is not public. The platform's certificates are read when the first connection needs them.
     pub fn new(options: &Options) -> Result<Self, SetupError> {
-        Self::with(options, Resolver::system(), dial::platform_roots())
+        Self::with(options, Resolver::system(), Roots::Platform)
     }
 
-    fn with(options: &Options, resolver: Resolver, roots: RootCertStore) -> Result<Self, SetupError> {
+    fn with(options: &Options, resolver: Resolver, roots: Roots) -> Result<Self, SetupError> {
         if !options.allow.is_empty() {
             let allow: Vec<String> = options.allow.iter().map(ToString::to_string).collect();
             tracing::warn!(allow = allow.join(", "), "foreign URLs may lead to addresses that are not public");

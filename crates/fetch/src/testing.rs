@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
+use crate::dial::Roots;
 use crate::resolve::Resolver;
 use crate::{Options, Outbound, SetupError};
 
@@ -19,5 +20,5 @@ pub fn outbound(
     for root in roots {
         store.add(root)?;
     }
-    Outbound::with(options, Resolver::new(lookup), store)
+    Outbound::with(options, Resolver::new(lookup), Roots::Given(store))
 }

@@ -5,6 +5,7 @@
 mod copy;
 mod fetched;
 mod parts;
+mod plant;
 mod rules;
 mod scan;
 
@@ -23,6 +24,7 @@ use tracing::warn;
 
 pub use fetched::FetchedError;
 pub use parts::{Announced, CompleteError, PartError, PartUpload};
+pub use plant::Seedling;
 pub use scan::ScanOptions;
 
 /// Takes bytes in. Cheap to clone.
@@ -149,6 +151,11 @@ impl Received {
     pub fn size(&self) -> u64 {
         self.size
     }
+
+    /// 32 hexadecimal digits derived from its content.
+    pub fn etag(&self) -> &str {
+        &self.etag
+    }
 }
 
 /// What a door knows about a file besides its bytes.
@@ -168,6 +175,11 @@ pub struct Description {
     pub tags: Tags,
     /// Where its uploader says it came from.
     pub source: Option<String>,
+}
+
+/// The ETag of a file of these bytes: 32 hexadecimal digits, the form of the recorded ETags.
+pub fn etag_of(hasher: &blake3::Hasher) -> String {
+    hasher.finalize().to_hex()[..32].to_owned()
 }
 
 impl Intake {
@@ -195,8 +207,7 @@ impl Intake {
     pub async fn finish(&self, incoming: Incoming) -> Result<Received, IntakeError> {
         let Incoming { draft, hasher, size } = incoming;
         let finished = draft.finish().await?;
-        // 32 hexadecimal digits, the form of the recorded ETags.
-        let etag = hasher.finalize().to_hex()[..32].to_owned();
+        let etag = etag_of(&hasher);
         let probe = match stowage_image::probe_head(finished.head(), size, &self.limits) {
             Some(probe) => probe,
             None => self.probe_file(&finished, size).await.map_err(|error| IntakeError::Blobs(BlobError::Io(error)))?,

@@ -150,10 +150,16 @@ impl PartUpload {
 impl Intake {
     /// Begins an upload in parts.
     pub async fn start_upload(&self, project: &Project, announced: Announced) -> Result<Upload, IntakeError> {
+        // Ids that nobody can foresee are new.
+        let may_repeat = self.ids.may_repeat();
+        let id = self.ids.file();
+        if may_repeat && self.records.file(id).await?.is_some() {
+            return Err(IntakeError::IdTaken(id));
+        }
         let parts = self.blobs.begin_parts(announced.size).await?;
         let now = self.clock.now();
         let upload = Upload {
-            id: self.ids.file(),
+            id,
             project: project.id,
             started_at: now,
             expires_at: now.plus(LIFE),
@@ -173,10 +179,10 @@ impl Intake {
             Ok(()) => Ok(upload),
             Err(error) => {
                 // Where it was recorded all the same, nobody has been told of it, and it expires.
-                if matches!(error, RecordsError::NoSpace) {
+                if error.is_taken() || matches!(error, RecordsError::NoSpace) {
                     self.forget(&parts).await;
                 }
-                Err(error.into())
+                Err(if error.is_taken() { IntakeError::IdTaken(id) } else { error.into() })
             }
         }
     }

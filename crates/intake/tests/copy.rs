@@ -29,7 +29,7 @@ struct House {
 impl House {
     async fn open(folder: &Path) -> Self {
         let clock = Clock::manual(START);
-        let options = records::Options { url: String::new(), max_connections: 2, migrate: true };
+        let options = records::Options { max_connections: 2, ..records::Options::default() };
         let records = Records::open(&options, folder, Durability::Relaxed, clock.clone()).await.unwrap();
         let options = blobs::Options { reserve: 0, ..blobs::Options::default() };
         let blobs = Blobs::open(&options, folder, Durability::Relaxed).await.unwrap();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use stowage_model::units::duration;
-use stowage_model::{BlobKey, Cause, Clock, Initiator, PublicUrls, Timestamp};
+use stowage_model::{BlobKey, Cause, Clock, FileId, Initiator, PublicUrls, Timestamp};
 use stowage_store::blobs::{BlobError, Blobs, Freed, Parts, Stored};
 use stowage_store::records::{Records, RecordsError};
 use tokio_util::sync::CancellationToken;
@@ -113,12 +113,18 @@ impl Janitor {
     /// Lets temporary files expire, deletes the blobs of removed files that can be brought back no more, and forgets files
     /// removed long ago.
     pub async fn tidy(&self) -> Result<Report, JanitorError> {
+        self.tidy_with(&mut |_| {}).await
+    }
+
+    /// Like [`tidy`](Self::tidy), and tells which files expire.
+    pub async fn tidy_with(&self, tell: &mut (dyn FnMut(&[FileId]) + Send)) -> Result<Report, JanitorError> {
         let now = self.clock.now();
         let mut report = Report::default();
         loop {
             let (cutoff, copies_since) = (now.minus(self.options.temporary_ttl), now.minus(self.copies_keep));
             let expired = self.records.expire_files(cutoff, copies_since, now, BATCH, &self.cause).await?;
             report.expired += expired.len() as u64;
+            tell(&expired);
             if expired.len() < BATCH as usize {
                 break;
             }
@@ -190,15 +196,24 @@ impl Janitor {
         loop {
             let blobs = self.records.garbage(BATCH).await?;
             let full = blobs.len() == BATCH as usize;
-            let mut done = Vec::with_capacity(blobs.len());
+            // Files that were laid down together may have one blob: it goes with the last of them.
+            let known = self.records.known_blobs(&blobs).await?;
+            let (mut done, mut count) = (Vec::with_capacity(blobs.len()), 0);
             for blob in blobs {
+                if known.contains(&blob) {
+                    done.push(blob);
+                    continue;
+                }
                 match self.blobs.delete(&blob).await {
-                    Ok(()) => done.push(blob),
+                    Ok(()) => {
+                        done.push(blob);
+                        count += 1;
+                    }
                     Err(failure) => warn!(%blob, error = %failure, "a blob could not be deleted; it is tried again"),
                 }
             }
             self.records.forget_garbage(&done).await?;
-            deleted += done.len() as u64;
+            deleted += count;
             if !full || done.is_empty() {
                 return Ok(deleted);
             }

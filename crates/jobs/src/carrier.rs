@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use stowage_copy::{Copies, CopyError, Ran};
 use stowage_model::{StorageId, Timestamp};
-use stowage_store::records::{ClaimedCopy, CopyEnd, CopyId, RecordsError};
+use stowage_store::records::{ClaimedCopy, CopyEnd, CopyId, NEVER, RecordsError};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -22,6 +22,7 @@ use tracing::{debug, error, warn};
 use uuid::Uuid;
 
 use crate::lane::Lane;
+use crate::meddle::{CopyAsked, CopyOrder, Meddle};
 use crate::spreading::Spreading;
 use crate::targets::Targets;
 
@@ -41,10 +42,28 @@ pub struct Carrier {
     poll: Duration,
     only: Option<StorageId>,
     patience: Duration,
+    meddler: Option<Arc<dyn Meddle>>,
 }
 
-/// How a copy went; none where it was not tried.
-type Trip = (ClaimedCopy, Option<Result<Ran, CopyError>>);
+/// How a copy went.
+type Trip = (ClaimedCopy, Went);
+
+enum Went {
+    Tried(Result<Ran, CopyError>),
+    /// It had no turn.
+    Untried,
+    /// Somebody holds it.
+    Held,
+}
+
+/// A copy that was tried, and what comes next.
+#[derive(Clone, Copy, Debug)]
+pub struct Carried<'a> {
+    /// The copy.
+    pub claim: &'a ClaimedCopy,
+    /// What comes next.
+    pub end: &'a CopyEnd,
+}
 
 /// What is under way.
 struct Round {
@@ -60,6 +79,8 @@ struct Round {
     done: Vec<(CopyId, Uuid, CopyEnd)>,
     /// Copies that were not tried and are not given back yet.
     untried: Vec<(CopyId, Uuid)>,
+    /// Copies that somebody holds and that are not given back yet.
+    held: Vec<(CopyId, Uuid)>,
     /// How many were tried.
     tried: u64,
     /// The storage that was looked at last: the next one has the next turn.
@@ -70,13 +91,18 @@ struct Round {
 impl Carrier {
     /// A carrier; due copies of other processes are looked for every `poll`.
     pub fn new(copies: Copies, poll: Duration) -> Self {
-        Self { copies, poll: poll.max(GATHER), only: None, patience: PATIENCE }
+        Self { copies, poll: poll.max(GATHER), only: None, patience: PATIENCE, meddler: None }
     }
 
     /// The same with another time after which a copy leaves its place to others, and a storage that has taken nothing counts as silent.
     /// For tests.
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
+    }
+
+    /// The same with somebody who decides what becomes of copies.
+    pub fn with_meddler(self, meddler: Arc<dyn Meddle>) -> Self {
+        Self { meddler: Some(meddler), ..self }
     }
 
     /// The same for the copies of one storage only, and of what has happened before [`drain`](Self::drain) begins.
@@ -94,7 +120,7 @@ impl Carrier {
                 () = stop.cancelled() => break,
                 () = self.copies.tools().records.copy_arrived(), if !woken => woken = true,
                 Some(ended) = round.trips.join_next_with_id() => {
-                    self.end(&mut round, ended);
+                    self.end(&mut round, ended, &mut |_| {});
                     woken = true;
                 }
                 Some(any) = round.spreading.end() => woken |= any,
@@ -115,6 +141,11 @@ impl Carrier {
 
     /// Makes every copy that is due, until none is; answers how many attempts there were. For tests and commands.
     pub async fn drain(&self) -> Result<u64, RecordsError> {
+        self.drain_with(&mut |_| {}).await
+    }
+
+    /// Like [`drain`](Self::drain), and tells how each attempt went.
+    pub async fn drain_with(&self, tell: &mut (dyn FnMut(Carried<'_>) + Send)) -> Result<u64, RecordsError> {
         let mut round = self.round();
         if self.only.is_some() {
             // Once: while others are busy, something happens all the time.
@@ -124,10 +155,10 @@ impl Carrier {
         loop {
             let more = Box::pin(self.turn(&mut round)).await?;
             if let Some(ended) = round.trips.join_next_with_id().await {
-                self.end(&mut round, ended);
+                self.end(&mut round, ended, tell);
                 sleep(GATHER).await;
                 while let Some(ended) = round.trips.try_join_next_with_id() {
-                    self.end(&mut round, ended);
+                    self.end(&mut round, ended, tell);
                 }
             } else if let Some(any) = round.spreading.end().await {
                 if !any && !more {
@@ -156,6 +187,7 @@ impl Carrier {
             targets: Targets::new(places, claims.div_ceil(2)),
             done: Vec::new(),
             untried: Vec::new(),
+            held: Vec::new(),
             tried: 0,
             after: StorageId(0),
             spreading: Spreading::new(),
@@ -178,7 +210,7 @@ impl Carrier {
         }
         let (wanted, more) = self.choose(round, now, places).await?;
         let lease = self.copies.options().lease;
-        let claimed = tools.records.claim_copies(&wanted, now, lease, tools.ids.uuid()).await;
+        let claimed = tools.records.claim_copies(&wanted, now, lease, tools.ids.lease()).await;
         let mut claims: HashMap<StorageId, Vec<ClaimedCopy>> = HashMap::new();
         let claimed = claimed.map(|claimed| {
             for claim in claimed {
@@ -205,6 +237,10 @@ impl Carrier {
         if !round.untried.is_empty() {
             records.release_copies(&round.untried, now).await?;
             round.untried.clear();
+        }
+        if !round.held.is_empty() {
+            records.release_copies(&round.held, NEVER).await?;
+            round.held.clear();
         }
         Ok(())
     }
@@ -259,8 +295,13 @@ impl Carrier {
         let storage = claim.task.storage;
         let live = claim.clone();
         let (copies, places, lane) = (self.copies.clone(), Arc::clone(&round.places), self.lane(round, storage));
-        let patience = self.patience;
+        let (patience, meddler) = (self.patience, self.meddler.clone());
         let trip = async move {
+            if let Some(meddler) = meddler
+                && let Some(went) = meddle(meddler.as_ref(), &copies, &claim).await
+            {
+                return (claim, went);
+            }
             let (take, taken) = oneshot::channel();
             let turn = async {
                 let (turn, place) = lane.turn(&places).await?;
@@ -275,7 +316,7 @@ impl Carrier {
                 ran = copies.run_in_turn(&mut claim, turn) => ran,
                 never = keep => never,
             };
-            (claim, ran)
+            (claim, ran.map_or(Went::Untried, Went::Tried))
         };
         let id = round.trips.spawn(trip).id();
         round.live.insert(id, live);
@@ -292,24 +333,32 @@ impl Carrier {
         })
     }
 
-    /// Notes that a copy is over.
-    fn end(&self, round: &mut Round, ended: Result<(Id, Trip), JoinError>) {
+    /// Notes that a copy is over, and tells how an attempt went.
+    fn end(&self, round: &mut Round, ended: Result<(Id, Trip), JoinError>, note: &mut (dyn FnMut(Carried<'_>) + Send)) {
         let id = match &ended {
             Ok((id, _)) => *id,
             Err(crash) => crash.id(),
         };
         let Some(live) = round.live.remove(&id) else { return };
         let (storage, id, lease) = (live.task.storage, live.id, live.lease);
-        let Ok((_, (claim, ran))) = ended else {
+        let Ok((_, (claim, went))) = ended else {
             error!(copy = id.0, storage = storage.0, "a copy crashed");
             round.targets.end(&storage, 1, None);
             round.done.push((id, lease, self.copies.once_more(&live, "the copy crashed".to_owned())));
             return;
         };
-        let Some(ran) = ran else {
-            round.targets.end(&storage, 1, None);
-            round.untried.push((id, lease));
-            return;
+        let ran = match went {
+            Went::Tried(ran) => ran,
+            Went::Untried => {
+                round.targets.end(&storage, 1, None);
+                round.untried.push((id, lease));
+                return;
+            }
+            Went::Held => {
+                round.targets.end(&storage, 1, None);
+                round.held.push((id, lease));
+                return;
+            }
         };
         round.tried += 1;
         round.targets.end(&storage, 1, taken(&ran));
@@ -320,6 +369,7 @@ impl Carrier {
         }
         let end = self.copies.end_of(&claim, &ran);
         tell(&claim, ran.as_ref().ok(), &end);
+        note(Carried { claim: &claim, end: &end });
         // One that is no longer ours is not ours to end.
         if !matches!(ran, Err(CopyError::Lost)) {
             round.done.push((id, lease, end));
@@ -332,7 +382,7 @@ impl Carrier {
         round.places.close();
         while !round.live.is_empty() {
             tokio::select! {
-                Some(ended) = round.trips.join_next_with_id() => self.end(&mut round, ended),
+                Some(ended) = round.trips.join_next_with_id() => self.end(&mut round, ended, &mut |_| {}),
                 () = sleep_until(deadline) => break,
             }
         }
@@ -355,6 +405,22 @@ impl Round {
                 lane.give_back();
             }
         }
+    }
+}
+
+/// What somebody makes of a copy before it begins. Uploads of copies that were given up are always aborted.
+async fn meddle(meddler: &dyn Meddle, copies: &Copies, claim: &ClaimedCopy) -> Option<Went> {
+    if claim.given_up {
+        return None;
+    }
+    let records = &copies.tools().records;
+    let storage = records.storage(claim.task.storage).await.ok()??;
+    let project = records.project(storage.project).await.ok()??;
+    match meddler.copy(&CopyAsked { key: &project.public_key, storage: &storage, claim }) {
+        CopyOrder::Go => None,
+        CopyOrder::Hold => Some(Went::Held),
+        CopyOrder::Fail { code, text } => Some(Went::Tried(Err(CopyError::Permanent { code, message: text }))),
+        CopyOrder::Succeed => Some(Went::Tried(Ok(Ran::Copied))),
     }
 }
 

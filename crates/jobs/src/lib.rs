@@ -5,6 +5,7 @@
 mod carrier;
 mod from_url;
 mod lane;
+mod meddle;
 mod postman;
 mod runner;
 mod spreading;
@@ -22,8 +23,12 @@ use stowage_model::units::{duration, durations};
 use stowage_model::{Clock, Ids};
 use stowage_store::records::Records;
 
-pub use carrier::Carrier;
-pub use postman::Postman;
+pub use carrier::{Carried, Carrier};
+pub use meddle::{
+    CopyAsked, CopyOrder, FetchAsked, FetchOrder, Fetched, Given, Later, Meddle, Outcome, Piece, PostAsked, PostOrder,
+    Stop,
+};
+pub use postman::{Postman, Tried};
 pub use runner::Runner;
 
 /// `[jobs]` of the configuration.
@@ -75,6 +80,8 @@ pub struct Tools {
     pub clock: Clock,
     /// New ids.
     pub ids: Ids,
+    /// Who decides what becomes of jobs and of deliveries to webhooks, where tests want that.
+    pub meddler: Option<Arc<dyn Meddle>>,
 }
 
 /// How far a job is, written by its body and read by the runner.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stowage_model::{Project, ProjectId, Webhook, WebhookId};
-use stowage_store::records::{Attempted, ClaimedDelivery, DeliveryId, Next, RecordsError};
+use stowage_store::records::{Attempted, ClaimedDelivery, DeliveryId, NEVER, Next, RecordsError};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -35,14 +35,25 @@ pub struct Postman {
     poll: Duration,
 }
 
+/// An attempt to tell a webhook.
+#[derive(Clone, Copy, Debug)]
+pub struct Tried<'a> {
+    /// The webhook.
+    pub webhook: WebhookId,
+    /// How it went.
+    pub attempted: &'a Attempted,
+}
+
 /// What is under way.
 struct Round {
-    posts: JoinSet<Attempted>,
+    posts: JoinSet<Option<Attempted>>,
     live: HashMap<Id, Live>,
     targets: Targets<String>,
     pace: Pace,
     /// Attempts that are over and not recorded yet.
     done: Vec<Attempted>,
+    /// Deliveries that somebody holds and that are not given back yet.
+    held: Vec<(DeliveryId, Uuid)>,
     /// The webhook that was looked at last: the next one has the next turn.
     after: WebhookId,
     /// Likewise the project of which events were spread last.
@@ -80,7 +91,7 @@ impl Postman {
                 () = stop.cancelled() => break,
                 () = self.tools.records.delivery_arrived(), if !woken => woken = true,
                 Some(ended) = round.posts.join_next_with_id() => {
-                    round.end(ended);
+                    let _ = round.end(ended);
                     woken = true;
                 }
                 () = sleep_until(due) => {
@@ -100,17 +111,26 @@ impl Postman {
 
     /// Tries everything that is due once; answers how many attempts there were. For tests.
     pub async fn drain(&self) -> Result<u64, RecordsError> {
-        let mut round = self.round();
         let mut count = 0;
+        self.drain_with(&mut |_| count += 1).await?;
+        Ok(count)
+    }
+
+    /// Like [`drain`](Self::drain), and tells how each attempt went.
+    pub async fn drain_with(&self, tell: &mut (dyn FnMut(Tried<'_>) + Send)) -> Result<(), RecordsError> {
+        let mut round = self.round();
         loop {
             let more = Box::pin(self.turn(&mut round)).await?;
             if let Some(ended) = round.posts.join_next_with_id().await {
-                round.end(ended);
-                count += 1;
+                if let Some(webhook) = round.end(ended)
+                    && let Some(attempted) = round.done.last()
+                {
+                    tell(Tried { webhook, attempted });
+                }
             } else if more {
                 sleep(GATHER).await;
             } else {
-                return Ok(count);
+                return Ok(());
             }
         }
     }
@@ -122,6 +142,7 @@ impl Postman {
             targets: Targets::new(self.options.concurrency, PER_TARGET),
             pace: Pace::new(self.options.per_second, Instant::now()),
             done: Vec::new(),
+            held: Vec::new(),
             after: WebhookId(0),
             spread: ProjectId(0),
         }
@@ -134,6 +155,10 @@ impl Postman {
         if !round.done.is_empty() {
             records.record_attempts(&round.done, now).await?;
             round.done.clear();
+        }
+        if !round.held.is_empty() {
+            records.release_deliveries(&round.held, NEVER).await?;
+            round.held.clear();
         }
         let places = self.options.concurrency.max(1).saturating_sub(round.live.len());
         if places == 0 {
@@ -148,7 +173,7 @@ impl Postman {
         let counts: Vec<(WebhookId, u32)> =
             wanted.iter().map(|wanted| (wanted.webhook.id, u32::try_from(wanted.count).unwrap_or(u32::MAX))).collect();
         let lease = self.options.timeout.saturating_mul(2).saturating_add(MARGIN);
-        let claimed = records.claim_deliveries(&counts, now, lease, self.tools.ids.uuid()).await;
+        let claimed = records.claim_deliveries(&counts, now, lease, self.tools.ids.lease()).await;
         let mut claims: HashMap<WebhookId, Vec<ClaimedDelivery>> = HashMap::new();
         let claimed = claimed.map(|claimed| {
             for claim in claimed {
@@ -241,7 +266,7 @@ impl Postman {
         let deadline = Instant::now() + drain;
         while !round.live.is_empty() {
             tokio::select! {
-                Some(ended) = round.posts.join_next_with_id() => round.end(ended),
+                Some(ended) = round.posts.join_next_with_id() => drop(round.end(ended)),
                 () = sleep_until(deadline) => break,
             }
         }
@@ -250,26 +275,33 @@ impl Postman {
         if let Err(failure) = records.record_attempts(&round.done, now).await {
             warn!(error = %failure, "what was delivered last is delivered again after its lease");
         }
-        let held: Vec<(DeliveryId, Uuid)> = round.live.values().map(|live| (live.id, live.lease)).collect();
-        if let Err(failure) = records.release_deliveries(&held, now).await {
-            warn!(error = %failure, "deliveries are begun again only after their lease");
+        let untried: Vec<(DeliveryId, Uuid)> = round.live.values().map(|live| (live.id, live.lease)).collect();
+        for (deliveries, due_at) in [(untried, now), (round.held, NEVER)] {
+            if let Err(failure) = records.release_deliveries(&deliveries, due_at).await {
+                warn!(error = %failure, "deliveries are begun again only after their lease");
+            }
         }
     }
 }
 
 impl Round {
-    /// Notes that an attempt is over.
-    fn end(&mut self, ended: Result<(Id, Attempted), JoinError>) {
+    /// Notes that an attempt is over; answers its webhook if there was one.
+    fn end(&mut self, ended: Result<(Id, Option<Attempted>), JoinError>) -> Option<WebhookId> {
         let id = match &ended {
             Ok((id, _)) => *id,
             Err(crash) => crash.id(),
         };
-        let Some(live) = self.live.remove(&id) else { return };
+        let live = self.live.remove(&id)?;
         let Ok((_, attempted)) = ended else {
             // Its lease runs out, and it is begun again, as if the process had died.
             error!(delivery = %live.id, "a delivery crashed");
             self.targets.end(&live.target, 1, Some(false));
-            return;
+            return None;
+        };
+        let Some(attempted) = attempted else {
+            self.targets.end(&live.target, 1, None);
+            self.held.push((live.id, live.lease));
+            return None;
         };
         let Live { target, webhook, id, .. } = live;
         self.targets.end(&target, 1, Some(attempted.next == Next::Delivered));
@@ -280,11 +312,14 @@ impl Round {
         };
         metrics::counter!("stowage_webhook_attempts_total", "outcome" => outcome).increment(1);
         // The target may carry a secret, so that it is not logged.
-        let (webhook, attempt) = (webhook.0, &attempted.attempt);
+        let (number, attempt) = (webhook.0, &attempted.attempt);
         match attempted.next {
-            Next::Failed => info!(%id, webhook, ?attempt, "a delivery to a webhook has failed for good"),
-            Next::Delivered | Next::Retry(_) => debug!(%id, webhook, ?attempt, outcome, "tried to tell a webhook"),
+            Next::Failed => info!(%id, webhook = number, ?attempt, "a delivery to a webhook has failed for good"),
+            Next::Delivered | Next::Retry(_) => {
+                debug!(%id, webhook = number, ?attempt, outcome, "tried to tell a webhook");
+            }
         }
         self.done.push(attempted);
+        Some(webhook)
     }
 }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
-use crate::{Options, Progress, Tools, from_url};
+use crate::{Fetched, Options, Progress, Tools, from_url};
 
 /// How often the records hear of running jobs, and clients of their progress.
 const HEARTBEAT: Duration = Duration::from_millis(500);
@@ -107,30 +107,42 @@ impl Runner {
         jobs.shutdown().await;
     }
 
-    /// Does everything that is due, also what that enqueues; answers how many jobs there were. For tests.
+    /// Does everything that is due, also what that enqueues; answers how many jobs there were. What is held on its way goes back into
+    /// the queue instead of being waited for. For tests.
     pub async fn drain(&self) -> Result<u64, RecordsError> {
         let mut count = 0;
+        self.drain_with(&mut |_| count += 1).await?;
+        Ok(count)
+    }
+
+    /// Like [`drain`](Self::drain), and tells how each job went.
+    pub async fn drain_with(&self, tell: &mut (dyn FnMut(Fetched) + Send)) -> Result<(), RecordsError> {
         loop {
             let claims = self.claim(self.options.concurrency.max(1)).await?;
             if claims.is_empty() {
-                return Ok(count);
+                return Ok(());
             }
             for claim in claims {
-                Box::pin(run(self.tools.clone(), self.options.attempts, claim, Progress::default())).await;
-                count += 1;
+                let turn = Turn { waits: false, ..self.turn(Progress::default()) };
+                tell(Box::pin(run(self.tools.clone(), claim, turn)).await);
             }
         }
+    }
+
+    fn turn(&self, progress: Progress) -> Turn {
+        Turn { attempts: self.options.attempts, lease: self.options.lease, progress, waits: true }
     }
 
     async fn claim(&self, limit: usize) -> Result<Vec<Claimed>, RecordsError> {
         let tools = &self.tools;
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        tools.records.claim_jobs(tools.clock.now(), self.options.lease, tools.ids.uuid(), limit).await
+        tools.records.claim_jobs(tools.clock.now(), self.options.lease, tools.ids.lease(), limit).await
     }
 
     fn begin(&self, claim: Claimed, jobs: &mut JoinSet<()>, live: &mut HashMap<Id, Live>) {
         let progress = Progress::default();
-        let work = run(self.tools.clone(), self.options.attempts, claim.clone(), progress.clone());
+        let (tools, turn, job) = (self.tools.clone(), self.turn(progress.clone()), claim.clone());
+        let work = async move { drop(run(tools, job, turn).await) };
         let abort = jobs.spawn(work);
         live.insert(abort.id(), Live { claim, progress, abort, missed: false });
     }
@@ -176,8 +188,19 @@ impl Runner {
     }
 }
 
-async fn run(tools: Tools, attempts: u32, claim: Claimed, progress: Progress) {
+/// How a job is done.
+pub(crate) struct Turn {
+    /// How often it may be begun.
+    attempts: u32,
+    pub(crate) lease: Duration,
+    pub(crate) progress: Progress,
+    /// Whether it is waited for where somebody holds it on its way.
+    pub(crate) waits: bool,
+}
+
+async fn run(tools: Tools, claim: Claimed, turn: Turn) -> Fetched {
     let Job::FromUrl(task) = &claim.job;
-    let failed_for_good = claim.attempt > attempts.max(1);
-    from_url::run(&tools, &claim, task, failed_for_good, &progress).await;
+    let failed_for_good = claim.attempt > turn.attempts.max(1);
+    let outcome = from_url::run(&tools, &claim, task, failed_for_good, &turn).await;
+    Fetched { token: task.token, url: task.url.clone(), outcome }
 }

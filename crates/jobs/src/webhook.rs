@@ -9,7 +9,7 @@ use stowage_store::records::{Attempt, Attempted, ClaimedDelivery, Next, Sent};
 use stowage_views::events;
 use tokio::time::Instant;
 
-use crate::{Tools, WebhookOptions};
+use crate::{PostAsked, PostOrder, Tools, WebhookOptions};
 
 /// Why a webhook was not told.
 enum Failure {
@@ -19,23 +19,34 @@ enum Failure {
     Fetch(FetchError),
     /// The target is no URL that may be asked.
     Target(UrlFault),
+    /// Somebody wants it to fail.
+    Told(String),
     /// The record of what has happened cannot be read, and never will be.
     Facts,
 }
 
-/// Tries a delivery once, and says how it went and what comes next. `key` is the public key of the webhook's project.
+/// Tries a delivery once, and says how it went and what comes next; none where somebody holds it. `key` is the public key of the
+/// webhook's project.
 pub(crate) async fn attempt(
     tools: &Tools,
     options: &WebhookOptions,
     webhook: &Webhook,
     key: &PublicKey,
     claim: ClaimedDelivery,
-) -> Attempted {
+) -> Option<Attempted> {
     let (at, began) = (tools.clock.now(), Instant::now());
-    let sent = claim.sent.or_else(|| build(&claim.facts, webhook, key));
-    let outcome = match &sent {
-        Some(sent) => tell(tools, webhook, sent, options.timeout).await,
-        None => Err(Failure::Facts),
+    let mut claim = claim;
+    let sent = claim.sent.take().or_else(|| build(&claim.facts, webhook, key));
+    let order = match &tools.meddler {
+        Some(meddler) => meddler.post(&PostAsked { key, webhook, claim: &claim, sent: sent.as_ref() }).await,
+        None => PostOrder::Post,
+    };
+    let outcome = match (order, &sent) {
+        (PostOrder::Hold, _) => return None,
+        (_, None) => Err(Failure::Facts),
+        (PostOrder::Post, Some(sent)) => tell(tools, webhook, sent, options.timeout).await,
+        (PostOrder::Answer(status), _) => answered(status),
+        (PostOrder::Fail(reason), _) => Err(Failure::Told(reason)),
     };
     let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (status, error, next) = match outcome {
@@ -48,7 +59,7 @@ pub(crate) async fn attempt(
         }
     };
     let attempt = Attempt { at, status, error, ms };
-    Attempted { id: claim.id, lease: claim.lease, sent, attempt, next }
+    Some(Attempted { id: claim.id, lease: claim.lease, sent, attempt, next })
 }
 
 /// What is sent at the first attempt, and at all others.
@@ -73,7 +84,11 @@ async fn tell(tools: &Tools, webhook: &Webhook, sent: &Sent, timeout: Duration) 
         FetchError::Url(fault) => Failure::Target(fault),
         failure => Failure::Fetch(failure),
     })?;
-    if status.is_success() { Ok(status.as_u16()) } else { Err(Failure::Status(status.as_u16())) }
+    self::answered(status.as_u16())
+}
+
+fn answered(status: u16) -> Result<u16, Failure> {
+    if (200..300).contains(&status) { Ok(status) } else { Err(Failure::Status(status)) }
 }
 
 /// The words of the log, where a status does not say everything.
@@ -81,6 +96,7 @@ fn text(failure: &Failure, timeout: Duration) -> Option<String> {
     match failure {
         Failure::Status(300..400) => Some("redirects are not followed".to_owned()),
         Failure::Status(_) | Failure::Facts => None,
+        Failure::Told(reason) => Some(reason.clone()),
         Failure::Fetch(FetchError::Timeout(_)) => Some(format!("no answer within {timeout:?}")),
         Failure::Fetch(failure) => Some(failure.to_string()),
         Failure::Target(UrlFault::PrivateIp) => {

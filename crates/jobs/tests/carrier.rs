@@ -84,7 +84,7 @@ impl House {
         let s3 = S3Server::own()?;
         let folder = tempfile::tempdir().unwrap();
         let (clock, ids) = (Clock::manual(START), Ids::random());
-        let database = records::Options { url: String::new(), max_connections: 4, migrate: true };
+        let database = records::Options::default();
         let records = Records::open(&database, folder.path(), Durability::Relaxed, clock.clone()).await.unwrap();
         let store = blobs::Options { reserve: 0, ..blobs::Options::default() };
         let blobs = Blobs::open(&store, folder.path(), Durability::Relaxed).await.unwrap();

@@ -1,13 +1,14 @@
 //! Time as a value that is handed in, so that expiry, signatures and retries can be tested without waiting.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::format_description::BorrowedFormatItem;
+use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 use utoipa::ToSchema;
@@ -106,39 +107,133 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// Where "now" comes from: the machine, or a hand-driven clock.
+/// The text is no time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("not a time such as 2026-01-31T12:00:00Z")]
+pub struct NotATime;
+
+impl FromStr for Timestamp {
+    type Err = NotATime;
+
+    /// Reads RFC 3339, in any time zone.
+    fn from_str(text: &str) -> Result<Self, NotATime> {
+        let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| NotATime)?;
+        i64::try_from(time.unix_timestamp_nanos().div_euclid(1000)).map(Self).map_err(|_| NotATime)
+    }
+}
+
+/// Where "now" comes from: the machine, or a clock that tests drive; clones move together.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
     Machine,
-    Manual(Arc<AtomicI64>),
+    Driven(Arc<Mutex<Hand>>),
+}
+
+/// What a driven clock shows.
+#[derive(Clone, Copy, Debug)]
+enum Hand {
+    /// So many microseconds more than the machine's clock.
+    Ahead(i64),
+    /// Always this moment.
+    Frozen(Timestamp),
+}
+
+impl Hand {
+    fn now(self) -> Timestamp {
+        match self {
+            Self::Ahead(offset) => Timestamp(machine_now().0.saturating_add(offset)),
+            Self::Frozen(at) => at,
+        }
+    }
+
+    fn runs_from(now: Timestamp) -> Self {
+        Self::Ahead(now.0.saturating_sub(machine_now().0))
+    }
+
+    fn set(&mut self, now: Timestamp) {
+        *self = match self {
+            Self::Ahead(_) => Self::runs_from(now),
+            Self::Frozen(_) => Self::Frozen(now),
+        };
+    }
 }
 
 impl Clock {
-    /// The machine's clock.
+    /// The machine's clock, which nobody drives.
     pub fn machine() -> Self {
         Self(Source::Machine)
     }
 
-    /// A clock that stands still at `start` until it is moved by [`Clock::advance`]; clones move together.
+    /// A clock that runs with the machine's until somebody drives it.
+    pub fn driven() -> Self {
+        Self(Source::Driven(Arc::new(Mutex::new(Hand::Ahead(0)))))
+    }
+
+    /// A driven clock that stands still at `start` until it is moved.
     pub fn manual(start: Timestamp) -> Self {
-        Self(Source::Manual(Arc::new(AtomicI64::new(start.0))))
+        Self(Source::Driven(Arc::new(Mutex::new(Hand::Frozen(start)))))
     }
 
     /// The present moment.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::Machine => machine_now(),
-            Source::Manual(micros) => Timestamp(micros.load(Ordering::SeqCst)),
+            Source::Driven(hand) => hand.lock().unwrap_or_else(PoisonError::into_inner).now(),
         }
     }
 
-    /// Moves a manual clock forward; a machine clock moves by itself and is left alone.
+    /// Moves a driven clock forward, like all that follow; the machine's clock is left alone.
     pub fn advance(&self, duration: Duration) {
-        if let Source::Manual(now) = &self.0 {
-            now.fetch_add(micros(duration), Ordering::SeqCst);
+        self.drive(|hand| hand.set(hand.now().plus(duration)));
+    }
+
+    /// Moves a driven clock to a moment, from where it runs on or stands still as before.
+    pub fn set(&self, now: Timestamp) {
+        self.drive(|hand| hand.set(now));
+    }
+
+    /// Lets a driven clock stand still where it is.
+    pub fn freeze(&self) {
+        self.drive(|hand| *hand = Hand::Frozen(hand.now()));
+    }
+
+    /// Lets a driven clock run on from where it is.
+    pub fn run(&self) {
+        self.drive(|hand| *hand = Hand::runs_from(hand.now()));
+    }
+
+    /// Lets a driven clock run with the machine's.
+    pub fn release(&self) {
+        self.drive(|hand| *hand = Hand::Ahead(0));
+    }
+
+    /// Whether it stands still.
+    pub fn is_frozen(&self) -> bool {
+        match &self.0 {
+            Source::Machine => false,
+            Source::Driven(hand) => {
+                matches!(*hand.lock().unwrap_or_else(PoisonError::into_inner), Hand::Frozen(_))
+            }
+        }
+    }
+
+    /// How many microseconds it is ahead of the machine's clock at this moment, or less than zero behind it.
+    pub fn offset(&self) -> i64 {
+        match &self.0 {
+            Source::Machine => 0,
+            Source::Driven(hand) => match *hand.lock().unwrap_or_else(PoisonError::into_inner) {
+                Hand::Ahead(offset) => offset,
+                Hand::Frozen(at) => at.0.saturating_sub(machine_now().0),
+            },
+        }
+    }
+
+    fn drive(&self, how: impl FnOnce(&mut Hand)) {
+        if let Source::Driven(hand) = &self.0 {
+            how(&mut hand.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
 }
@@ -171,11 +266,60 @@ mod tests {
     }
 
     #[test]
+    fn times_are_read_in_any_time_zone() {
+        let time = Timestamp(1_664_928_796_093_042);
+        for text in
+            ["2022-10-05T00:13:16.093042Z", "2022-10-05T02:13:16.093042+02:00", "2022-10-04t19:13:16.0930429-05:00"]
+        {
+            assert_eq!(text.parse(), Ok(time), "{text}");
+        }
+        assert_eq!("1969-12-31T23:59:59Z".parse(), Ok(Timestamp(-1_000_000)));
+        for text in
+            ["", "2022-10-05", "2022-10-05T00:13:16", "2022-13-05T00:13:16Z", "1664928796", "99999-01-01T00:00:00Z"]
+        {
+            assert_eq!(text.parse::<Timestamp>(), Err(NotATime), "{text}");
+        }
+    }
+
+    #[test]
     fn a_manual_clock_stands_still_until_moved() {
         let clock = Clock::manual(Timestamp(5));
         let twin = clock.clone();
         assert_eq!(clock.now(), Timestamp(5));
         twin.advance(Duration::from_secs(1));
         assert_eq!(clock.now(), Timestamp(1_000_005));
+    }
+
+    #[test]
+    fn a_driven_clock_runs_with_the_machine_until_it_is_driven() {
+        let (clock, second) = (Clock::driven(), Duration::from_secs(1));
+        let before = machine_now();
+        assert!(!clock.is_frozen() && clock.offset() == 0 && clock.now() >= before);
+        let far = machine_now().plus(Duration::from_secs(3600));
+        clock.set(far);
+        assert!(clock.now() >= far && clock.now() < far.plus(Duration::from_secs(1800)) && !clock.is_frozen());
+        clock.freeze();
+        let at = clock.now();
+        assert!(at >= far && clock.is_frozen());
+        clock.advance(second);
+        assert_eq!(clock.now(), at.plus(second), "it stands still there as well");
+        clock.set(Timestamp(5));
+        assert_eq!(clock.now(), Timestamp(5));
+        assert!(clock.offset() < 0);
+        clock.run();
+        assert!(!clock.is_frozen() && clock.now() >= Timestamp(5) && clock.now() < before);
+        clock.release();
+        assert!(clock.now() >= before && clock.offset() == 0);
+        clock.set(Timestamp(i64::MAX));
+        clock.advance(second);
+        assert_eq!(clock.now().0, i64::MAX, "there is no moment behind the last");
+    }
+
+    #[test]
+    fn nobody_drives_the_machine() {
+        let (clock, before) = (Clock::machine(), machine_now());
+        clock.set(Timestamp(0));
+        clock.freeze();
+        assert!(clock.now() >= before && !clock.is_frozen() && clock.offset() == 0);
     }
 }

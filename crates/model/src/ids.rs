@@ -87,14 +87,21 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// Where new ids come from: randomness, or a seed that makes them repeat.
+/// Where new ids come from: randomness, or a seed that makes them repeat; clones share it.
 #[derive(Clone, Debug)]
 pub struct Ids(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
     Random,
-    Seeded(Arc<Mutex<StdRng>>),
+    Driven(Arc<Mutex<Drive>>),
+}
+
+/// What tests have asked of the ids.
+#[derive(Debug, Default)]
+struct Drive {
+    seed: Option<(u64, StdRng)>,
+    pinned: Option<FileId>,
 }
 
 impl Ids {
@@ -103,9 +110,46 @@ impl Ids {
         Self(Source::Random)
     }
 
+    /// Ids that nobody can foresee until they are seeded.
+    pub fn driven() -> Self {
+        Self(Source::Driven(Arc::default()))
+    }
+
     /// The same ids for the same seed, in the order in which they are asked for.
     pub fn seeded(seed: u64) -> Self {
-        Self(Source::Seeded(Arc::new(Mutex::new(StdRng::seed_from_u64(seed)))))
+        let ids = Self::driven();
+        ids.seed(seed);
+        ids
+    }
+
+    /// From now on the ids that go with a seed, from the first one on. Those of [`Ids::random`] are left alone.
+    pub fn seed(&self, seed: u64) {
+        self.drive(|drive| drive.seed = Some((seed, StdRng::seed_from_u64(seed))));
+    }
+
+    /// From now on ids that nobody can foresee; a pinned one is let go.
+    pub fn unseed(&self) {
+        self.drive(|drive| *drive = Drive::default());
+    }
+
+    /// What the ids are drawn from, if they repeat.
+    pub fn seed_in_use(&self) -> Option<u64> {
+        self.drive(|drive| drive.seed.as_ref().map(|(seed, _)| *seed)).flatten()
+    }
+
+    /// Makes `id` the next one that [`Ids::file`] answers, in the place of another that was to be.
+    pub fn pin(&self, id: FileId) {
+        self.drive(|drive| drive.pinned = Some(id));
+    }
+
+    /// The id that the next file gets, where that is settled.
+    pub fn pinned(&self) -> Option<FileId> {
+        self.drive(|drive| drive.pinned).flatten()
+    }
+
+    /// Whether ids may come that have been there before.
+    pub fn may_repeat(&self) -> bool {
+        self.drive(|drive| drive.seed.is_some() || drive.pinned.is_some()).unwrap_or(false)
     }
 
     /// A new version 4 UUID.
@@ -117,7 +161,22 @@ impl Ids {
 
     /// A new file id.
     pub fn file(&self) -> FileId {
-        FileId(self.uuid())
+        let pinned = self.drive(|drive| drive.pinned.take()).flatten();
+        pinned.unwrap_or_else(|| FileId(self.uuid()))
+    }
+
+    /// What proves that somebody has claimed something. It is never drawn from the seed: what happens in the background, or now more and
+    /// now less often, would shift the other ids.
+    pub fn lease(&self) -> Uuid {
+        self.request().0
+    }
+
+    /// Drives the ids, if they are driven.
+    fn drive<T>(&self, how: impl FnOnce(&mut Drive) -> T) -> Option<T> {
+        match &self.0 {
+            Source::Random => None,
+            Source::Driven(drive) => Some(how(&mut drive.lock().unwrap_or_else(PoisonError::into_inner))),
+        }
     }
 
     /// A new request id. It is never drawn from the seed: requests that nobody counts would shift the other ids.
@@ -142,9 +201,15 @@ impl Ids {
 
     #[expect(clippy::disallowed_methods, reason = "the one place that draws random numbers for ids")]
     fn fill(&self, bytes: &mut [u8]) {
-        match &self.0 {
-            Source::Random => rand::rng().fill_bytes(bytes),
-            Source::Seeded(rng) => rng.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(bytes),
+        let from_seed = self.drive(|drive| match &mut drive.seed {
+            Some((_, rng)) => {
+                rng.fill_bytes(bytes);
+                true
+            }
+            None => false,
+        });
+        if from_seed != Some(true) {
+            rand::rng().fill_bytes(bytes);
         }
     }
 }
@@ -170,5 +235,29 @@ mod tests {
         assert_eq!(id.get_version_num(), 4);
         assert_ne!(id, one.uuid());
         assert_eq!(one.hex(20).len(), 20);
+    }
+
+    #[test]
+    fn ids_are_driven_by_seeds_and_pins() {
+        let (ids, twin) = (Ids::driven(), Ids::seeded(7));
+        assert!(!ids.may_repeat() && ids.uuid() != ids.uuid());
+        ids.clone().seed(7);
+        assert_eq!((ids.seed_in_use(), ids.may_repeat()), (Some(7), true));
+        let (first, second) = (twin.file(), twin.file());
+        let pin = Ids::random().file();
+        assert_eq!(ids.file(), first);
+        assert_ne!(ids.lease(), ids.lease());
+        ids.pin(pin);
+        assert_eq!((ids.pinned(), ids.file(), ids.pinned()), (Some(pin), pin, None));
+        assert_eq!(ids.file(), second, "leases and pins take nothing from the seed");
+        ids.seed(7);
+        assert_eq!(ids.file(), first, "from the first one on");
+        ids.pin(pin);
+        ids.unseed();
+        assert!(ids.file() != second && ids.pinned().is_none() && !ids.may_repeat());
+        let random = Ids::random();
+        random.seed(7);
+        random.pin(pin);
+        assert!(random.file() != pin && random.seed_in_use().is_none());
     }
 }

@@ -1,6 +1,10 @@
 //! The commands of the executable.
 
+mod announce;
+mod dev;
+mod ephemeral;
 mod project;
+mod seed;
 mod settings;
 mod storage;
 mod webhook;
@@ -14,10 +18,15 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 use stowage_janitor::Janitor;
 use stowage_model::{Clock, Ids};
+use stowage_store::Durability;
 use stowage_store::records::Records;
 use tokio::signal::unix::{SignalKind, signal};
+
+use announce::{Announce, Announcement};
+use ephemeral::Ephemeral;
 
 use crate::config::{Config, Flags};
 use crate::run::{self, Role};
@@ -76,6 +85,10 @@ enum Command {
         #[command(subcommand)]
         action: webhook::Action,
     },
+    /// Lay down many synthetic files for load tests; the server may run meanwhile
+    Seed(seed::Seed),
+    /// The doors for tests of a server that runs with `--dev`
+    Dev(dev::Dev),
 }
 
 #[derive(Args, Default)]
@@ -86,6 +99,15 @@ struct Serve {
     /// Leave jobs and the janitor to `stowage work`
     #[arg(long)]
     no_worker: bool,
+    /// Keep everything in a temporary folder that is gone when the server ends
+    #[arg(long)]
+    ephemeral: bool,
+    /// Open the doors for tests under /_dev/ [env: `STOWAGE_DEV__ENABLED`]
+    #[arg(long)]
+    dev: bool,
+    /// How to say that the server is ready
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    announce: Announce,
 }
 
 /// Runs the command line of this process.
@@ -100,10 +122,11 @@ pub fn main() -> ExitCode {
 }
 
 fn run(line: Line) -> anyhow::Result<()> {
-    let mut flags = Flags { file: line.common.config, data_dir: line.common.data_dir, listen: None };
+    let mut flags = Flags { file: line.common.config, data_dir: line.common.data_dir, ..Flags::default() };
     let command = line.command.unwrap_or(Command::Serve(Serve::default()));
     if let Command::Serve(serve) = &command {
         flags.listen.clone_from(&serve.listen);
+        (flags.ephemeral, flags.dev) = (serve.ephemeral, serve.dev);
     }
     let environment: BTreeMap<String, String> = std::env::vars().collect();
     let config = Config::load(&flags, &environment)?;
@@ -115,32 +138,54 @@ fn run(line: Line) -> anyhow::Result<()> {
         return healthcheck(&config);
     }
     telemetry::log(&config.log)?;
+    // Removed when the last thread of the runtime has ended.
+    let mut ephemeral = None;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
-            Command::Serve(Serve { no_worker: true, .. }) => Box::pin(serve(config, Role::Serve)).await,
-            Command::Serve(_) => Box::pin(serve(config, Role::ServeAndWork)).await,
-            Command::Work => Box::pin(serve(config, Role::Work)).await,
+            Command::Serve(line) => {
+                let role = if line.no_worker { Role::Serve } else { Role::ServeAndWork };
+                Box::pin(serve(config, role, line.announce, line.ephemeral.then_some(&mut ephemeral))).await
+            }
+            Command::Work => Box::pin(serve(config, Role::Work, Announce::Text, None)).await,
             Command::Migrate => migrate(&config).await,
             Command::Janitor { dry_run } => janitor(&config, dry_run).await,
             Command::Project { action } => project::run(&config, action).await,
             Command::Storage { action } => Box::pin(storage::run(config, action)).await,
             Command::Webhook { action } => webhook::run(&config, action).await,
+            Command::Seed(seed) => Box::pin(seed::run(&config, seed)).await,
+            Command::Dev(dev) => Box::pin(dev::run(&config, dev)).await,
             Command::CheckConfig | Command::Healthcheck => Ok(()),
         }
     })
 }
 
-/// Runs until it is told to stop; told twice, it ends at once.
-async fn serve(config: Config, role: Role) -> anyhow::Result<()> {
+/// Runs until it is told to stop; told twice, it ends at once. `ephemeral` keeps the temporary data folder, where there is to be one.
+async fn serve(
+    mut config: Config,
+    role: Role,
+    form: Announce,
+    ephemeral: Option<&mut Option<Ephemeral>>,
+) -> anyhow::Result<()> {
     raise_file_limit();
     telemetry::metrics(&config.metrics.listen)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let demo = config.has_demo_project();
-    let running = Box::pin(run::start(config, role, Clock::machine(), Ids::random())).await?;
+    let is_ephemeral = ephemeral.is_some();
+    if let Some(kept) = ephemeral {
+        // After the signals: from here on whoever ends the server gets the folder removed.
+        config.data_dir = kept.insert(Ephemeral::make()?).folder().to_owned();
+        config.database.scratch = config.durability == Durability::Relaxed;
+    }
+    // Tests may drive them where the doors for tests are open.
+    let (clock, ids) =
+        if config.dev.enabled { (Clock::driven(), Ids::driven()) } else { (Clock::machine(), Ids::random()) };
+    let running = Box::pin(run::start(config.clone(), role, clock, ids)).await?;
     if let Some(address) = running.address() {
-        announce(address, demo);
+        Announcement::of(&config, is_ephemeral, address).make(form)?;
+    }
+    if is_ephemeral {
+        tokio::task::spawn_blocking(ephemeral::sweep);
     }
     tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
     tracing::info!("stopping: requests under way may finish; a second signal ends them");
@@ -150,23 +195,6 @@ async fn serve(config: Config, role: Role) -> anyhow::Result<()> {
         _ = interrupt.recv() => bail!("ended by a second signal"),
     }
     Ok(())
-}
-
-fn announce(address: SocketAddr, demo: bool) {
-    // The first line is for programs that start Stowage and wait for it.
-    say(&format!("listening on http://{address}"));
-    if !demo {
-        return;
-    }
-    let shown =
-        if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() };
-    say(&format!(
-        "\nUpload API, REST API and delivery: http://{shown}\n\
-         Demo project: public key demopublickey, secret key demosecretkey\n\n\
-         curl    curl -F UPLOADCARE_PUB_KEY=demopublickey -F UPLOADCARE_STORE=auto -F file=@photo.jpg http://{shown}/base/\n\
-         client  new UploadClient({{ publicKey: 'demopublickey', baseURL: 'http://{shown}', baseCDN: 'http://{shown}' }})\n\
-         widget  <uc-config ctx-name=\"u\" pubkey=\"demopublickey\" base-url=\"http://{shown}\" cdn-cname=\"http://{shown}\"></uc-config>\n"
-    ));
 }
 
 async fn migrate(config: &Config) -> anyhow::Result<()> {
@@ -206,16 +234,11 @@ async fn janitor(config: &Config, dry_run: bool) -> anyhow::Result<()> {
 fn healthcheck(config: &Config) -> anyhow::Result<()> {
     const PATIENCE: Duration = Duration::from_secs(5);
     let listen = &config.server.listen;
-    let mut address: SocketAddr = std::net::ToSocketAddrs::to_socket_addrs(listen)
+    let address: SocketAddr = std::net::ToSocketAddrs::to_socket_addrs(listen)
         .with_context(|| format!("`server.listen` is `{listen}`"))?
         .next()
         .with_context(|| format!("`server.listen` is `{listen}`, which has no address"))?;
-    if address.ip().is_unspecified() {
-        address.set_ip(match address {
-            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        });
-    }
+    let address = announce::reachable(address);
     let mut stream =
         TcpStream::connect_timeout(&address, PATIENCE).with_context(|| format!("nobody answers at {address}"))?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -234,6 +257,16 @@ fn raise_file_limit() {
     {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
+}
+
+/// A bar on stderr, where that is a terminal.
+pub(crate) fn bar(what: &str, all: u64) -> ProgressBar {
+    let bar = ProgressBar::new(all);
+    let template = format!("{{bar:40}} {{pos}} of {{len}} {what}, {{eta}} left");
+    if let Ok(style) = ProgressStyle::with_template(&template) {
+        bar.set_style(style);
+    }
+    bar
 }
 
 /// Prints a line; who closed our output does not want to read it.

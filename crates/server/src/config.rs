@@ -15,7 +15,7 @@ use stowage_store::Durability;
 use toml::Value;
 
 use declared::{ProjectEntry, StorageEntry};
-use layers::Layers;
+use layers::{DATA_DIR, Layers};
 
 /// The reference of all keys, with their defaults.
 pub const DEFAULT: &str = include_str!("../../../config/default.toml");
@@ -29,6 +29,10 @@ const TESTS: &str = "STOWAGE_TEST_";
 const FILE: &str = "STOWAGE_CONFIG";
 /// Holds the secret key for `stowage storage`; no key of the configuration.
 pub(crate) const STORAGE_SECRET: &str = "STOWAGE_STORAGE_SECRET";
+/// Names the server for `stowage dev`; no key of the configuration.
+pub(crate) const DEV_SERVER: &str = "STOWAGE_DEV_SERVER";
+/// Names the session for `stowage dev`; no key of the configuration.
+pub(crate) const DEV_SESSION: &str = "STOWAGE_DEV_SESSION";
 
 /// The whole configuration; `config/default.toml` says what each key means.
 #[derive(Clone, Debug, Deserialize)]
@@ -53,6 +57,7 @@ pub struct Config {
     pub copy: stowage_copy::Options,
     pub delivery: stowage_delivery::Options,
     pub janitor: stowage_janitor::Options,
+    pub dev: stowage_dev::Options,
     pub metrics: Metrics,
     pub log: Log,
     #[serde(default)]
@@ -124,6 +129,10 @@ pub struct Flags {
     pub listen: Option<String>,
     /// `--data-dir`.
     pub data_dir: Option<PathBuf>,
+    /// `--ephemeral`.
+    pub ephemeral: bool,
+    /// `--dev`.
+    pub dev: bool,
 }
 
 impl Config {
@@ -140,7 +149,13 @@ impl Config {
             layers.set(&["server", "listen"], flag(listen.clone()), "--listen");
         }
         if let Some(folder) = &flags.data_dir {
-            layers.set(&["data_dir"], flag(folder.display().to_string()), "--data-dir");
+            layers.set(&["data_dir"], flag(folder.display().to_string()), DATA_DIR);
+        }
+        if flags.dev {
+            layers.set(&["dev", "enabled"], Value::Boolean(true), "--dev");
+        }
+        if flags.ephemeral {
+            layers.make_ephemeral()?;
         }
         let mut config = layers.read()?;
         config.file = file;
@@ -250,6 +265,20 @@ mod tests {
         assert_eq!(load(None, &proxies).unwrap().server.trusted_proxies.len(), 2);
         let digits = [("STOWAGE_BLOBS__SECRET_ACCESS_KEY", "12345"), ("STOWAGE_TEST_POSTGRES_URL", "x")];
         assert!(load(None, &digits).is_ok(), "a secret of digits is a text; the suite's variables are not ours");
+    }
+
+    #[test]
+    fn an_ephemeral_server_is_relaxed_unless_somebody_says_otherwise() {
+        let load = |environment: &[(&str, &str)]| {
+            let flags = Flags { ephemeral: true, dev: true, ..Flags::default() };
+            let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            Config::load(&flags, &environment).map_err(|error| error.to_string())
+        };
+        let config = load(&[("STOWAGE_DATA_DIR", "/data"), ("STOWAGE_DEV_SERVER", "http://a:1")]).unwrap();
+        assert_eq!((config.durability, config.dev.enabled), (Durability::Relaxed, true));
+        assert_eq!(load(&[("STOWAGE_DURABILITY", "full")]).unwrap().durability, Durability::Full);
+        let refused = load(&[("STOWAGE_BLOBS__URL", "s3://bucket")]).unwrap_err();
+        assert!(refused.contains("blobs.url") && refused.contains("STOWAGE_BLOBS__URL"), "{refused}");
     }
 
     #[test]

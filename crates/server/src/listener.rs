@@ -6,16 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::body::Body;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use stowage_api::{Front, Peer};
+use stowage_api::Peer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 use tracing::{debug, warn};
 
 use crate::config::Server;
@@ -34,7 +37,12 @@ pub(crate) async fn bind(listen: &str) -> anyhow::Result<TcpListener> {
 }
 
 /// Serves until `stop`, then lets requests under way finish within the drain time.
-pub(crate) async fn serve(listener: TcpListener, front: Front, config: &Server, stop: CancellationToken) {
+pub(crate) async fn serve<F>(listener: TcpListener, front: F, config: &Server, stop: CancellationToken)
+where
+    F: Service<Request<Incoming>, Response = Response<Body>> + Clone + Send + 'static,
+    F::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    F::Future: Send,
+{
     let permits = Arc::new(Semaphore::new(connections(config.max_connections)));
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
@@ -57,7 +65,7 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, config: &Server, 
         let _ = stream.set_nodelay(true);
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(config.write_timeout));
-        let service = front.clone().map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        let service = front.clone().map_request(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
             request
         });

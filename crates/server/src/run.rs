@@ -2,24 +2,29 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
-use anyhow::Context;
-use stowage_api::{Pages, PartUrls, Shared, State, Throttle, TrustedProxies, UrlOptions};
-use stowage_copy::{Copies, CopyTools};
+use anyhow::{Context, bail};
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use stowage_api::UrlOptions;
 use stowage_delivery::Delivery;
-use stowage_fetch::Outbound;
-use stowage_intake::Intake;
+use stowage_dev::{Build, Dev, Parts, Place, Tools};
 use stowage_janitor::Janitor;
-use stowage_jobs::{Carrier, Postman, Runner, Tools};
+use stowage_jobs::{Carrier, Postman, Runner};
 use stowage_model::{Clock, Ids, PublicUrls, Settings};
-use stowage_store::blobs::Blobs;
+use stowage_store::blobs::{Blobs, PartUrls};
 use stowage_store::records::{DeclareStoragesError, Options, Records};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tower::Service;
 use tracing::{info, warn};
 
+use crate::build::Builder;
 use crate::config::{Config, DEMO};
-use crate::{listener, telemetry};
+use crate::listener;
 
 /// What a process does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,11 +43,14 @@ pub struct Running {
     stop: CancellationToken,
     serving: Option<JoinHandle<()>>,
     working: Vec<JoinHandle<()>>,
-    janitor: Janitor,
-    runner: Runner,
-    postman: Postman,
-    carrier: Carrier,
-    records: Records,
+    house: House,
+}
+
+/// What runs behind the listener.
+enum House {
+    Plain(Parts),
+    /// With the doors for tests.
+    Dev(Dev),
 }
 
 impl Running {
@@ -51,29 +59,36 @@ impl Running {
         self.address
     }
 
+    fn parts(&self) -> &Parts {
+        match &self.house {
+            House::Plain(parts) => parts,
+            House::Dev(dev) => dev.configured().parts(),
+        }
+    }
+
     /// A janitor on its stores and its clock, to be driven by hand.
     pub fn janitor(&self) -> Janitor {
-        self.janitor.clone()
+        self.parts().janitor.clone()
     }
 
     /// Its records.
     pub fn records(&self) -> Records {
-        self.records.clone()
+        self.parts().records.clone()
     }
 
     /// A runner on its stores and its clock, to be driven by hand.
     pub fn runner(&self) -> Runner {
-        self.runner.clone()
+        self.parts().runner.clone()
     }
 
     /// A postman on its stores and its clock, to be driven by hand.
     pub fn postman(&self) -> Postman {
-        self.postman.clone()
+        self.parts().postman.clone()
     }
 
     /// A carrier on its stores and its clock, to be driven by hand.
     pub fn carrier(&self) -> Carrier {
-        self.carrier.clone()
+        self.parts().carrier.clone()
     }
 
     /// Ends it: no new connections, requests under way finish within the drain time, then the records are closed.
@@ -84,7 +99,10 @@ impl Running {
                 warn!(%crash, "a task of the server crashed");
             }
         }
-        self.records.close().await;
+        match self.house {
+            House::Plain(parts) => parts.records.close().await,
+            House::Dev(dev) => dev.stop().await,
+        }
     }
 }
 
@@ -101,7 +119,12 @@ pub(crate) fn own_urls(config: &Config, address: Option<SocketAddr>) -> PublicUr
 
 /// The blobs, opened as configured.
 pub(crate) async fn open_blobs(config: &Config) -> anyhow::Result<Blobs> {
-    Ok(Blobs::open(&config.blobs, &config.data_dir, config.durability).await?)
+    let mut options = config.blobs.clone();
+    if config.dev.enabled {
+        // Faults and the journal are to see them.
+        options.part_urls = PartUrls::Own;
+    }
+    Ok(Blobs::open(&options, &config.data_dir, config.durability).await?)
 }
 
 /// What makes pictures where nothing is served: with a folder of its own, because the one of the server is the server's, and nothing is
@@ -122,9 +145,15 @@ pub(crate) async fn open_records(config: &Config, clock: &Clock) -> anyhow::Resu
 }
 
 /// The records of a server or worker: migrated where configured, with the declared projects and storages in them.
-async fn prepare_records(config: &Config, clock: &Clock) -> anyhow::Result<Records> {
+pub(crate) async fn prepare_records(config: &Config, clock: &Clock) -> anyhow::Result<Records> {
     make_folder(&config.data_dir)?;
     let records = Records::open(&config.database, &config.data_dir, config.durability, clock.clone()).await?;
+    declare(config, &records, clock).await?;
+    Ok(records)
+}
+
+/// Writes the declared projects and storages to the records.
+pub(crate) async fn declare(config: &Config, records: &Records, clock: &Clock) -> anyhow::Result<()> {
     let declared = config.declared_projects()?;
     records.declare_projects(&declared, clock.now()).await?;
     // A demo project of an earlier start must not live on after it was switched off: everybody knows its secret.
@@ -148,7 +177,7 @@ async fn prepare_records(config: &Config, clock: &Clock) -> anyhow::Result<Recor
             DeclareStoragesError::Records(error) => error.into(),
         });
     }
-    Ok(records)
+    Ok(())
 }
 
 pub(crate) fn make_folder(folder: &Path) -> anyhow::Result<()> {
@@ -159,99 +188,59 @@ pub(crate) fn make_folder(folder: &Path) -> anyhow::Result<()> {
 
 /// Starts a server or a worker and answers once it is ready.
 pub async fn start(config: Config, role: Role, clock: Clock, ids: Ids) -> anyhow::Result<Running> {
+    if config.dev.enabled && role != Role::ServeAndWork {
+        bail!(
+            "the doors for tests (`dev.enabled`) need one process that serves and works: leave out --no-worker and `stowage work`"
+        );
+    }
     // Bound first: a taken port is the most common failure, and should not leave a data folder behind.
     let listener = match role {
         Role::Work => None,
         Role::Serve | Role::ServeAndWork => Some(listener::bind(&config.server.listen).await?),
     };
     let address = listener.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?;
-    let records = prepare_records(&config, &clock).await?;
-    let blobs = open_blobs(&config).await?;
     let stop = CancellationToken::new();
-    let intake = Intake::new(records.clone(), blobs.clone(), clock.clone(), ids.clone(), config.scan.clone());
-    let outbound = Outbound::new(&config.fetch).context("[fetch] of the configuration")?;
-    let urls = own_urls(&config, address);
-    let (keep, options) = (config.copy.give_up_after, config.janitor.clone());
-    let janitor = Janitor::new(records.clone(), blobs.clone(), clock.clone(), urls, options, keep);
-    let tools = Tools {
-        records: records.clone(),
-        intake: intake.clone(),
-        outbound: outbound.clone(),
-        clock: clock.clone(),
-        ids: ids.clone(),
-    };
-    let postman = Postman::new(tools.clone(), config.webhooks.clone(), config.jobs.poll);
-    let runner = Runner::new(tools, config.jobs.clone());
-    let delivery = if listener.is_some() {
-        let opened = Delivery::open(&config.delivery, blobs.clone(), &config.data_dir, config.blobs.reserve).await;
-        opened.context("cannot open the folder of variants (`delivery.variant_folder`)")?
+    let builder = Builder { config: Arc::new(config), role, address };
+    let config = Arc::clone(&builder.config);
+    let (mut serving, mut working) = (None, Vec::new());
+    let house = if config.dev.enabled {
+        builder.clear().await?;
+        let dev = Dev::open(config.dev.clone(), Arc::new(builder), clock, ids).await?;
+        serving = listener.map(|listener| serve(listener, stowage_dev::Front::new(dev.clone()), &config, &stop));
+        House::Dev(dev)
     } else {
-        open_side_delivery(&config, blobs.clone(), "work").await?
+        let parts = builder.build(Place::Configured, Tools { clock, ids, meddler: None }).await?;
+        working = (parts.start_workers)(stop.clone(), config.server.drain_timeout);
+        if let (Some(listener), Some(state)) = (listener, parts.state.clone()) {
+            serving = Some(serve(listener, stowage_api::service(state), &config, &stop));
+        }
+        House::Plain(parts)
     };
-    let tools = CopyTools {
-        records: records.clone(),
-        blobs: blobs.clone(),
-        delivery: delivery.clone(),
-        clock: clock.clone(),
-        ids: ids.clone(),
-    };
-    let copies = Copies::new(tools, config.copy.clone());
-    let carrier = Carrier::new(copies.clone(), config.jobs.poll);
-    let mut working = if role == Role::Serve {
-        Vec::new()
-    } else {
-        let drain = config.server.drain_timeout;
-        vec![
-            tokio::spawn(janitor.clone().work(stop.clone())),
-            tokio::spawn(runner.clone().work(stop.clone(), drain)),
-            tokio::spawn(postman.clone().work(stop.clone(), drain)),
-            tokio::spawn(carrier.clone().work(stop.clone(), drain)),
-        ]
-    };
-    if role != Role::Serve && !config.metrics.listen.is_empty() {
-        working.push(tokio::spawn(telemetry::count_copies(records.clone(), stop.clone())));
-    }
-    // Never from the seed of a test: whoever knows the seed could sign.
-    let secret = records.secret("part_urls", &Ids::random().hex(64)).await?;
-    if listener.is_some() {
-        working.push(tokio::spawn(delivery.clone().tend(records.clone(), stop.clone())));
-    }
-    let serving = listener.map(|listener| {
-        let state = State::new(Shared {
-            intake,
-            delivery,
-            records: records.clone(),
-            blobs,
-            outbound,
-            copies,
-            fetches: stowage_api::Fetches::default(),
-            throttle: Throttle::new(&config.throttle),
-            part_urls: PartUrls::new(secret),
-            clock,
-            ids,
-            uploads: config.uploads.clone(),
-            max_age: config.delivery.max_age,
-            body_timeout: config.server.body_timeout,
-            request_timeout: config.server.request_timeout,
-            metrics: !config.metrics.listen.is_empty(),
-            auth: config.auth.clone(),
-            rest: config.rest.clone(),
-            pages: Pages::default(),
-            urls: config.urls.clone(),
-            trusted_proxies: TrustedProxies(config.server.trusted_proxies.clone()),
-        });
-        let front = stowage_api::service(state);
-        let (server, stop) = (config.server.clone(), stop.clone());
-        tokio::spawn(async move { listener::serve(listener, front, &server, stop).await })
-    });
+    let running = Running { address, stop, serving, working, house };
     if let Some(address) = address {
         info!(%address, "serving");
-        if config.has_demo_project() && !address.ip().is_loopback() {
+        let open = !address.ip().is_loopback();
+        if open && config.has_demo_project() {
             warn!(
                 "the demo project, whose secret key is public, can be reached from other machines: declare [[projects]] or set \
                  demo_project = false"
             );
         }
+        if open && config.dev.enabled {
+            warn!(
+                "the doors for tests (`dev.enabled`) can be reached from other machines: whoever does can empty this server"
+            );
+        }
     }
-    Ok(Running { address, stop, serving, working, janitor, runner, postman, carrier, records })
+    Ok(running)
+}
+
+fn serve<F>(listener: TcpListener, front: F, config: &Config, stop: &CancellationToken) -> JoinHandle<()>
+where
+    F: Service<Request<Incoming>, Response = Response<Body>> + Clone + Send + 'static,
+    F::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    F::Future: Send,
+{
+    let (server, stop) = (config.server.clone(), stop.clone());
+    tokio::spawn(async move { listener::serve(listener, front, &server, stop).await })
 }

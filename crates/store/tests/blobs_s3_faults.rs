@@ -4,6 +4,8 @@
 
 #[path = "blobs_s3_faults/copies.rs"]
 mod copies;
+#[path = "blobs_s3_faults/wipe.rs"]
+mod wipe;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -36,8 +36,12 @@ mod jobs;
 mod list;
 #[path = "records/metadata.rs"]
 mod metadata;
+#[path = "records/plant.rs"]
+mod plant;
 #[path = "records/search.rs"]
 mod search;
+#[path = "records/snapshots.rs"]
+mod snapshots;
 #[path = "records/storage.rs"]
 mod storage;
 #[path = "records/storages.rs"]
@@ -52,6 +56,8 @@ mod uploads;
 mod url_tasks;
 #[path = "records/webhooks.rs"]
 mod webhooks;
+#[path = "records/wipe.rs"]
+mod wipe;
 
 use std::future::poll_fn;
 use std::path::Path;
@@ -84,7 +90,7 @@ struct Case {
 
 impl Case {
     fn new(url: String) -> Self {
-        let options = Options { url, max_connections: 4, migrate: true };
+        let options = Options { url, ..Options::default() };
         Self { options, folder: tempfile::tempdir().unwrap(), clock: Clock::manual(T0) }
     }
 

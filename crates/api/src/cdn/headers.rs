@@ -27,7 +27,7 @@ pub(super) fn set_text(response: &mut Response<Body>, name: HeaderName, text: St
 }
 
 /// Any page may read what this door delivers, refusals included.
-pub(super) fn set_cors(response: &mut Response<Body>) {
+pub(crate) fn set_cors(response: &mut Response<Body>) {
     set(response, header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
     set(response, header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
     set(response, header::ACCESS_CONTROL_ALLOW_HEADERS, "Range, If-Range, If-None-Match, If-Modified-Since");

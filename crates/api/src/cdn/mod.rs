@@ -12,10 +12,11 @@ mod serve;
 mod signed;
 mod visit;
 
-pub(crate) use headers::HARMLESS;
+pub(crate) use headers::{HARMLESS, set_cors};
 pub(crate) use path::is_delivery;
 pub use remote::Fetches;
-pub(crate) use route::route;
+pub(crate) use route::{refuse, route};
+pub(crate) use visit::project_of;
 
 /// The forms of an address that lead to a file or a group; `path::Address` takes them apart. `{operations}` stands for any number of
 /// pieces.

@@ -65,7 +65,11 @@ struct Fetching {
 
 impl Drop for Fetching {
     fn drop(&mut self) {
-        lock(&self.fetches.fetching).remove(&self.key);
+        let mut fetching = lock(&self.fetches.fetching);
+        // Somebody else may have begun anew after a wipe.
+        if fetching.get(&self.key).is_some_and(|told| told.same_channel(&self.outcome.subscribe())) {
+            fetching.remove(&self.key);
+        }
     }
 }
 
@@ -80,6 +84,14 @@ impl Fetches {
         let (outcome, told) = watch::channel(None);
         fetching.insert(key, told.clone());
         Some((told, Some(Fetching { fetches: self.clone(), key, outcome, _place: place })))
+    }
+
+    /// Forgets whose prefixes are known, since projects may be numbered anew. Fetches that are under way end by themselves, but
+    /// nobody else waits for them.
+    pub(crate) fn wipe(&self) {
+        let Self { fetching, places: _, prefixes } = self;
+        lock(fetching).clear();
+        lock(prefixes).clear();
     }
 
     /// The project with this CDN prefix.
@@ -298,6 +310,13 @@ mod tests {
         drop(ours);
         assert!(fetches.join([1; 32]).unwrap().1.is_some(), "a failure is not remembered");
         assert!(lock(&fetches.fetching).is_empty(), "whoever crashes leaves nothing");
+        let fetches = Fetches::default();
+        let (_, before) = fetches.join([1; 32]).unwrap();
+        fetches.wipe();
+        let (told, after) = fetches.join([1; 32]).unwrap();
+        assert!(after.is_some(), "it is fetched anew");
+        drop(before);
+        assert!(fetches.join([1; 32]).unwrap().0.same_channel(&told), "what was fetched before does not end it");
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub(crate) async fn route(Shared(state): Shared<State>, request: Request<Body>) 
 }
 
 /// A page; where an `<img>` shows the answer, a picture with the words.
-fn refuse(refusal: &DeliveryRefusal, parts: &Parts) -> Response<Body> {
+pub(crate) fn refuse(refusal: &DeliveryRefusal, parts: &Parts) -> Response<Body> {
     let mut response = errors::delivery(refusal);
     if *refusal == DeliveryRefusal::NotFound {
         if accept::prefers_pictures(&parts.headers) {

@@ -6,11 +6,12 @@ use std::time::Duration;
 use axum::body::Body;
 use http::request::Parts;
 use http::{Response, Uri, header};
-use stowage_model::{DeliveryRefusal, DeliverySecrets, File, FileId, Project, ProjectId};
+use stowage_model::{DeliveryRefusal, DeliverySecrets, File, FileId, Project, ProjectId, PublicKey};
 use tracing::error;
 
+use super::path::Address;
 use super::{headers, signed};
-use crate::access::{as_sent, request_id};
+use crate::access::{self, as_sent, request_id};
 use crate::{State, errors};
 
 /// A request to this door.
@@ -45,6 +46,7 @@ impl<'r> Visit<'r> {
 
     /// Lets the sender in, with a good token where the project wants one.
     pub(super) fn enter(self, project: Arc<Project>) -> Result<Host, DeliveryRefusal> {
+        access::about(&project.public_key);
         let settings = &project.settings;
         if settings.signed_delivery && !self.opens(&settings.delivery_secrets) {
             return Err(DeliveryRefusal::TokenInvalid);
@@ -84,6 +86,18 @@ impl<'r> Visit<'r> {
             && closed.all(|settings| settings.signed_delivery && !self.opens(&settings.delivery_secrets));
         if is_closed { DeliveryRefusal::TokenInvalid } else { DeliveryRefusal::NotFound }
     }
+}
+
+/// The project that an address leads to, whoever may see what is there.
+pub(crate) async fn project_of(state: &State, address: &Uri) -> Option<PublicKey> {
+    let project = match Address::parse(address).ok()? {
+        Address::File(id, _) => state.records.hot_file(id).await.ok()??.project,
+        Address::Group(id) | Address::Member(id, ..) | Address::Archive { group: id, .. } => {
+            state.records.group(id).await.ok()??.project
+        }
+        Address::Remote { .. } => return None,
+    };
+    Some(state.records.project(project).await.ok()??.public_key.clone())
 }
 
 impl Host {

@@ -37,7 +37,7 @@ use call::{Answering, Call};
 
 pub(crate) use addons::Status as AddonStatus;
 pub use pages::Pages;
-pub(crate) use serve::nothing;
+pub(crate) use serve::{dress, media_type_for, nothing};
 pub(crate) use tags::{Changed as TagsChanged, Shown as TagsShown};
 pub use version::RestOptions;
 pub(crate) use version::media_type;
@@ -136,6 +136,18 @@ pub(crate) fn served() -> impl Iterator<Item = (&'static str, &'static str, Vec<
     })
 }
 
+/// The endpoint at a path, as the router finds it: what is written out goes before what names something.
+fn at(path: &str) -> Option<&'static Endpoint> {
+    let names = |segment: &str| segment.starts_with('{');
+    let fits = |pattern: &str| {
+        let mut wanted = pattern.split('/');
+        path.split('/').all(|segment| wanted.next().is_some_and(|wanted| names(wanted) || wanted == segment))
+            && wanted.next().is_none()
+    };
+    let fitting = endpoints().filter(|endpoint| fits(endpoint.path));
+    fitting.min_by_key(|endpoint| endpoint.path.split('/').filter(|segment| names(segment)).count())
+}
+
 /// The first segments of the paths of this door.
 const NOUNS: [&str; 6] = ["files", "groups", "project", "webhooks", "convert", "addons"];
 
@@ -205,6 +217,15 @@ mod tests {
         assert_eq!(files.on("POST", Some(RestVersion::V07)).err(), Some(true), "another version has it");
         assert_eq!(files.on("GET", None).err(), Some(true));
         assert_eq!(files.on("PATCH", Some(RestVersion::V07)).err(), Some(false));
+    }
+
+    #[test]
+    fn endpoints_are_found_by_their_paths() {
+        let found = |path: &str| at(path).map(|endpoint| endpoint.path);
+        assert_eq!(found("/files/"), Some("/files/"));
+        assert_eq!(found("/files/storage/"), Some("/files/storage/"));
+        assert_eq!(found("/files/x/storage/"), Some("/files/{uuid}/storage/"));
+        assert_eq!(found("/files/x/y/z/u/"), None);
     }
 
     #[test]

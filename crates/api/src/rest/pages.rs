@@ -68,6 +68,12 @@ impl Pages {
         (made.changes == changes && made.at.elapsed() < HOT_FOR).then_some(made.page)
     }
 
+    /// Forgets all of them.
+    pub(crate) fn wipe(&self) {
+        let Self(pages) = self;
+        pages.clear();
+    }
+
     /// Remembers a page; `changes` is what the records said before they were asked for it.
     pub(super) fn put(&self, asked: Asked, changes: u64, at: Instant, page: Bytes) {
         self.0.insert(asked, Made { at, changes, page });
@@ -91,6 +97,9 @@ mod tests {
         let (pages, page, now) = (Pages::default(), Bytes::from_static(b"[]"), Instant::now());
         pages.put(asked("a"), 7, now, page.clone());
         assert_eq!(pages.get(&asked("a"), 7), Some(page.clone()));
+        pages.wipe();
+        assert_eq!(pages.get(&asked("a"), 7), None, "forgotten");
+        pages.put(asked("a"), 7, now, page.clone());
         assert_eq!(pages.get(&asked("a"), 8), None, "something was changed");
         assert_eq!(pages.get(&asked("b"), 7), None, "another query");
         let other = Asked { version: RestVersion::V06, ..asked("a") };

@@ -103,7 +103,7 @@ enum Told {
 async fn carry(state: State, storage: Arc<Storage>, task: CopyTask, tell: oneshot::Sender<Result<Told, RestRefusal>>) {
     let (copies, now) = (&state.copies, state.clock.now());
     let until = now.plus(copies.options().lease);
-    let mut claim = match state.records.begin_copy(&task, until, state.ids.uuid(), now).await {
+    let mut claim = match state.records.begin_copy(&task, until, state.ids.lease(), now).await {
         Ok(claim) => claim,
         Err(failure) => {
             let _ = tell.send(Err(errors::rest_of_records(failure)));

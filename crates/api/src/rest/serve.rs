@@ -16,7 +16,7 @@ use super::version::{self, media_type};
 use super::{Endpoint, On};
 use crate::auth::Credentials;
 use crate::body::{self, PATIENCE};
-use crate::{State, errors, origin};
+use crate::{State, access, errors, origin, unknown};
 
 /// The longest body, in bytes; a hundred times what a request has to say.
 const MOST: u64 = 1 << 20;
@@ -105,9 +105,10 @@ async fn enter(
     }
     let (Some(version), Ok(on)) = (version, on) else { return Err(RestRefusal::AcceptIncorrect) };
     let credentials = credentials.ok_or(RestRefusal::CredentialsIncorrect)?;
-    let project = state.records.project_by_key(&credentials.key).await.map_err(errors::rest_of_records)?;
+    let project = unknown::project_by_key(state, &credentials.key).await.map_err(errors::rest_of_records)?;
     let project = project.ok_or_else(|| credentials.unknown())?;
     credentials.check_head(&project, &parts.headers, now)?;
+    access::about(&project.public_key);
     if credentials.are_simple() && state.auth.forbid_simple_over_http && !origin::is_https(state, parts) {
         return Err(RestRefusal::SimpleOverHttp);
     }
@@ -154,6 +155,20 @@ async fn gather(body: &mut BodyDataStream) -> Result<Bytes, RestRefusal> {
 fn refuse(refusal: &RestRefusal, version: Option<RestVersion>) -> Response<Body> {
     let version = version.filter(|_| *refusal != RestRefusal::AcceptIncorrect);
     errors::rest(refusal, version.map_or("application/json", media_type))
+}
+
+/// The media type of what a request is answered.
+pub(crate) fn media_type_for(state: &State, headers: &HeaderMap) -> &'static str {
+    version::asked(headers, &state.rest).map_or("application/json", media_type)
+}
+
+/// Gives an answer that was made elsewhere what all answers of this door have; `path` is the one that the router knows.
+pub(crate) fn dress(state: &State, request: &Parts, path: &str, mut response: Response<Body>) -> Response<Body> {
+    if let Some(endpoint) = super::at(path) {
+        let allow = endpoint.allow(version::asked(&request.headers, &state.rest));
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    with_headers(response)
 }
 
 /// What browsers ask before they send a request to another origin.

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Call, Endpoint};
-use crate::{State, errors};
+use crate::{State, access, errors};
 
 pub(super) const START: Endpoint =
     Endpoint { methods: "OPTIONS, GET, POST", serves: "OPTIONS, GET, POST", key: "pub_key", takes_files: false };
@@ -48,7 +48,11 @@ async fn begin(call: &mut Call<'_>, body: Body) -> Result<Response<Body>, Refusa
     let project = call.project().await?;
     call.may_upload(&project).await?;
     let url = call.parameter("source_url").ok_or(Refusal::SourceUrlRequired)?;
-    call.state.outbound.check(url).await.map_err(Refusal::from)?;
+    if access::is_given(&project.public_key, url) {
+        stowage_fetch::parse(url).map_err(Refusal::from)?;
+    } else {
+        call.state.outbound.check(url).await.map_err(Refusal::from)?;
+    }
     let flag = call.stores(&project, "store")?;
     let metadata = Metadata::from_pairs(call.fields.metadata().chain(call.query.metadata()))?;
     let tags = Tags::from_list(call.parameter("tags").unwrap_or_default())?;
@@ -76,9 +80,10 @@ async fn begin(call: &mut Call<'_>, body: Body) -> Result<Response<Body>, Refusa
         source: call.source(),
         cause: call.cause(),
     });
-    let (id, now) = (call.state.ids.uuid(), call.state.clock.now());
+    // The job is called like the file that comes of it.
+    let (FileId(id), now) = (call.state.ids.file(), call.state.clock.now());
     let records = records.clone();
-    let enqueue = async move { records.start_url_task(&job, id, now).await.map_err(errors::of_records) };
+    let enqueue = async move { records.start_url_task(&job, id, now).await.map_err(errors::of_new) };
     call.counted(enqueue).await?;
     Ok(errors::json(&Begun { kind: "token", token }))
 }

@@ -60,7 +60,7 @@ async fn make(call: &mut Call<'_>, body: Body) -> Result<Response<Body>, Refusal
     let id = GroupId { uuid: call.state.ids.uuid(), count: u32::try_from(members.len()).unwrap_or(u32::MAX) };
     let now = call.state.clock.now();
     let (records, owner, recorded) = (call.state.records.clone(), project.id, members.clone());
-    let create = async move { records.create_group(id.uuid, owner, &recorded, now).await.map_err(errors::of_records) };
+    let create = async move { records.create_group(id.uuid, owner, &recorded, now).await.map_err(errors::of_new) };
     let created_at = call.counted(create).await?;
     let group = Group { id, project: project.id, created_at, members };
     Ok(show(call, &group, &files))

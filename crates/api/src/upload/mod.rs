@@ -9,6 +9,7 @@ mod group;
 mod info;
 mod multipart;
 mod part;
+mod refuse;
 mod social;
 
 use std::sync::Arc;
@@ -17,19 +18,20 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::{MethodRouter, any};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use stowage_model::{Cause, Project, Refusal, StoreFlag};
 use tracing::warn;
 
 use crate::errors::{self, Form};
 use crate::token::{self, Token};
-use crate::{State, access, origin, signature};
+use crate::{State, access, origin, signature, unknown};
 use fields::Fields;
 
 pub(crate) use base::Ids;
 pub(crate) use from_url::{Begun, Status, Success};
 pub(crate) use multipart::Started;
 pub use part::PartUrls;
+pub(crate) use refuse::{Outside, is_upload};
 
 /// The endpoints of this door: the path, the methods that are served there, and what answers.
 fn endpoints() -> [(&'static str, &'static str, MethodRouter<State>); 11] {
@@ -154,7 +156,7 @@ impl<'s> Call<'s> {
             self.state.throttle.check_key(key, self.state.clock.now())?;
         }
         let named = match &key {
-            Some(key) => self.state.records.project_by_key(key).await.map_err(errors::of_records)?,
+            Some(key) => unknown::project_by_key(self.state, key).await.map_err(errors::of_records)?,
             None => None,
         };
         if let Some(value) = self.parts.headers.get(header::AUTHORIZATION) {
@@ -163,10 +165,14 @@ impl<'s> Call<'s> {
                 let text = "Do not use `signature` or `expire` together with a Bearer token.".to_owned();
                 return Err(Refusal::AccessTokenInvalid { status: 403, text });
             }
-            return self.project_of_token(&jwt, named).await;
+            let project = self.project_of_token(&jwt, named).await?;
+            access::about(&project.public_key);
+            return Ok(project);
         }
-        let key = key.ok_or(Refusal::ProjectPublicKeyRequired(self.endpoint.key));
-        key.and_then(|_| named.ok_or(Refusal::ProjectPublicKeyInvalid(self.endpoint.key)))
+        key.ok_or(Refusal::ProjectPublicKeyRequired(self.endpoint.key))?;
+        let project = named.ok_or(Refusal::ProjectPublicKeyInvalid(self.endpoint.key))?;
+        access::about(&project.public_key);
+        Ok(project)
     }
 
     /// Verifies a token with the secrets of the project that the public key names; where it names none, the project is the
@@ -256,37 +262,46 @@ impl<'s> Call<'s> {
 
     /// How refusals are to be told: `jsonerrors` in the query or the body, or an `Accept` that names JSON.
     fn form(&self) -> Form {
-        let named = |value: &HeaderValue| {
-            value.to_str().is_ok_and(|accept| {
-                accept.split(',').any(|item| {
-                    let mut pieces = item.split(';').map(str::trim);
-                    let unwanted = |piece: &str| matches!(piece, "q=0" | "q=0.0" | "q=0.00" | "q=0.000");
-                    pieces.next().is_some_and(|name| name.eq_ignore_ascii_case("application/json"))
-                        && !pieces.any(unwanted)
-                })
-            })
-        };
         let asked = self.parameter("jsonerrors").is_some();
-        if asked || self.parts.headers.get_all(header::ACCEPT).iter().any(named) { Form::Json } else { Form::Text }
+        if asked || accepts_json(&self.parts.headers) { Form::Json } else { Form::Text }
     }
 
     fn answer(&self, outcome: Result<Response<Body>, Refusal>) -> Response<Body> {
         self.with_headers(outcome.unwrap_or_else(|refusal| errors::upload(&refusal, self.form())))
     }
 
-    fn with_headers(&self, mut response: Response<Body>) -> Response<Body> {
-        let headers = response.headers_mut();
-        for (name, value) in [
-            (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-            (header::ACCESS_CONTROL_ALLOW_METHODS, self.endpoint.methods),
-            (header::ACCESS_CONTROL_ALLOW_HEADERS, "DNT, X-PINGOTHER, X-UC-User-Agent, Content-Type, Authorization"),
-            (header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true"),
-            (header::ACCESS_CONTROL_EXPOSE_HEADERS, "Warning, Retry-After"),
-            (header::ACCESS_CONTROL_MAX_AGE, "86400"),
-            (header::VARY, "Origin"),
-        ] {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
-        response
+    fn with_headers(&self, response: Response<Body>) -> Response<Body> {
+        with_headers(response, self.endpoint.methods)
     }
+}
+
+/// What every answer of an endpoint with these methods has.
+fn with_headers(mut response: Response<Body>, methods: &'static str) -> Response<Body> {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, methods),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "DNT, X-PINGOTHER, X-UC-User-Agent, Content-Type, Authorization"),
+        (header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true"),
+        (header::ACCESS_CONTROL_EXPOSE_HEADERS, "Warning, Retry-After"),
+        (header::ACCESS_CONTROL_MAX_AGE, "86400"),
+        (header::VARY, "Origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Whether `Accept` names JSON.
+fn accepts_json(headers: &HeaderMap) -> bool {
+    let named = |value: &HeaderValue| {
+        value.to_str().is_ok_and(|accept| {
+            accept.split(',').any(|item| {
+                let mut pieces = item.split(';').map(str::trim);
+                let unwanted = |piece: &str| matches!(piece, "q=0" | "q=0.0" | "q=0.00" | "q=0.000");
+                pieces.next().is_some_and(|name| name.eq_ignore_ascii_case("application/json")) && !pieces.any(unwanted)
+            })
+        })
+    };
+    headers.get_all(header::ACCEPT).iter().any(named)
 }

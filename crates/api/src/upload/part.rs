@@ -93,6 +93,12 @@ pub(super) async fn handle(Shared(state): Shared<State>, request: Request<Body>)
             response
         }
     };
+    set_headers(&mut response);
+    response
+}
+
+/// What every answer of this endpoint has.
+pub(super) fn set_headers(response: &mut Response<Body>) {
     let headers = response.headers_mut();
     for (name, value) in [
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
@@ -103,7 +109,6 @@ pub(super) async fn handle(Shared(state): Shared<State>, request: Request<Body>)
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    response
 }
 
 fn text(status: StatusCode, text: &'static str) -> Response<Body> {

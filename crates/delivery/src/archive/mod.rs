@@ -2,7 +2,7 @@
 //! compressed already, and so the length is known before the first byte. Memory holds one piece of one file at a time.
 
 mod names;
-mod tar;
+pub mod tar;
 mod zip;
 
 use std::collections::VecDeque;

@@ -12,17 +12,20 @@ const SHORT_NAME: usize = 100;
 const LARGE: u64 = 1 << 33;
 
 /// Writes what stands around the files.
-pub(super) struct Tar {
+#[derive(Default)]
+pub struct Tar {
     /// How many bytes the last block of the present file lacks.
     padding: u64,
 }
 
 impl Tar {
-    pub(super) fn new() -> Self {
-        Self { padding: 0 }
+    /// Nothing is written yet.
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    pub(super) fn begin(&mut self, name: &str, size: u64, modified: Timestamp) -> Bytes {
+    /// What stands before a file of `size` bytes.
+    pub fn begin(&mut self, name: &str, size: u64, modified: Timestamp) -> Bytes {
         self.padding = padding(size);
         let mut out = BytesMut::new();
         let records = records(name, size);
@@ -39,15 +42,16 @@ impl Tar {
         out.freeze()
     }
 
-    pub(super) fn finish(&mut self) -> Bytes {
+    /// What stands behind the file that was begun last.
+    pub fn finish(&mut self) -> Bytes {
         let mut out = BytesMut::new();
         pad(&mut out, self.padding);
         out.freeze()
     }
 }
 
-/// Two empty blocks.
-pub(super) fn end() -> Bytes {
+/// What stands at the end: two empty blocks.
+pub fn end() -> Bytes {
     let mut out = BytesMut::new();
     pad(&mut out, 2 * BLOCK);
     out.freeze()

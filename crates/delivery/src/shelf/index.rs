@@ -70,6 +70,14 @@ impl Index {
         self.entries.remove(key).is_some()
     }
 
+    /// Removes every entry; what is about to be written keeps its room.
+    pub(super) fn wipe(&mut self) {
+        let Self { entries, order, bytes } = self;
+        *bytes -= entries.values().map(|entry| entry.occupies()).sum::<u64>();
+        entries.clear();
+        order.clear();
+    }
+
     pub(super) fn remove_file(&mut self, file: FileId) {
         let range = Key { file, hash: [0; 16] }..=Key { file, hash: [0xff; 16] };
         let keys: Vec<Key> = self.entries.range(range).map(|(key, _)| *key).collect();

@@ -10,6 +10,9 @@ use crate::label::{Kind, Label};
 /// How the name of an unfinished file ends.
 pub(super) const DRAFT: &str = ".part";
 
+/// How the name of a folder begins that is being deleted.
+pub(super) const WIPED: &str = "wiped-";
+
 /// The name of a variant, taken apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Name {
@@ -26,6 +29,11 @@ pub(super) fn folder(root: &Path, file: FileId) -> PathBuf {
     let name = file.to_string();
     // A folder of folders, because some file systems are slow with long ones.
     root.join(name.get(..2).unwrap_or_default()).join(name)
+}
+
+/// Whether a folder of that name has folders of files.
+pub(super) fn is_shelf(name: &str) -> bool {
+    name.len() == 2 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 impl Name {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::house::{House, START, facts, files_below, options, png};
 
 async fn open_records(house: &House) -> (Records, stowage_model::ProjectId) {
-    let settings = records::Options { url: String::new(), max_connections: 2, migrate: true };
+    let settings = records::Options { max_connections: 2, ..records::Options::default() };
     let records = Records::open(&settings, &house.folder, Durability::Relaxed, Clock::manual(START)).await.unwrap();
     let declared =
         Declared { public_key: "p".parse().unwrap(), secret_keys: vec!["s".into()], settings: Settings::default() };

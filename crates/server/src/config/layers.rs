@@ -6,10 +6,13 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use super::{Config, ConfigError, DEFAULT, FILE, STORAGE_SECRET, TESTS};
+use super::{Config, ConfigError, DEFAULT, DEV_SERVER, DEV_SESSION, FILE, STORAGE_SECRET, TESTS};
 
 /// What stands in files only: lists of tables, which the environment has no words for.
 const LISTS: [&str; 2] = ["projects", "storages"];
+
+/// The flag that names the data folder.
+pub(super) const DATA_DIR: &str = "--data-dir";
 
 /// The merged tables, and for each key the layer that it came from.
 pub(super) struct Layers {
@@ -68,7 +71,7 @@ impl Layers {
     pub(super) fn add_environment(&mut self, environment: &BTreeMap<String, String>) -> Result<(), ConfigError> {
         for (name, text) in environment {
             let Some(path) = name.strip_prefix("STOWAGE_") else { continue };
-            if name == FILE || name == STORAGE_SECRET || name.starts_with(TESTS) {
+            if [FILE, STORAGE_SECRET, DEV_SERVER, DEV_SESSION].contains(&name.as_str()) || name.starts_with(TESTS) {
                 continue;
             }
             let path = path.to_ascii_lowercase();
@@ -111,11 +114,39 @@ impl Layers {
         self.sources.insert(path.join("."), source.to_owned());
     }
 
+    /// Makes sure that nothing outlives the server that is to be kept in a temporary folder; the folder itself is made later.
+    pub(super) fn make_ephemeral(&mut self) -> Result<(), ConfigError> {
+        for key in ["database.url", "blobs.url", "delivery.variant_folder"] {
+            let (section, inner) = key.split_once('.').unwrap_or((key, ""));
+            let value = self.merged.get(section).and_then(|section| section.get(inner));
+            if value != Some(&Value::String(String::new())) {
+                let source = self.source(key);
+                return Err(ConfigError(format!(
+                    "--ephemeral keeps everything in a temporary folder, but `{key}` in {source} leads elsewhere: leave one of them out"
+                )));
+            }
+        }
+        if self.source("data_dir") == DATA_DIR {
+            return Err(ConfigError(format!(
+                "--ephemeral makes a temporary folder of its own: leave it or {DATA_DIR} out"
+            )));
+        }
+        // What is gone at the end need not survive a power cut.
+        if !self.sources.contains_key("durability") {
+            self.set(&["durability"], Value::String("relaxed".to_owned()), "--ephemeral");
+        }
+        Ok(())
+    }
+
+    /// Where a key came from.
+    fn source(&self, path: &str) -> &str {
+        let source = self.sources.iter().find(|(key, _)| path.starts_with(key.as_str()));
+        source.map_or("config/default.toml", |(_, source)| source.as_str())
+    }
+
     pub(super) fn read(self) -> Result<Config, ConfigError> {
         let wrong = |path: &str, what: &str| {
-            let source = self.sources.iter().find(|(key, _)| path.starts_with(key.as_str()));
-            let source = source.map_or("config/default.toml", |(_, source)| source.as_str());
-            ConfigError(format!("`{path}` in {source}: {}. See config/default.toml.", tidy(what)))
+            ConfigError(format!("`{path}` in {}: {}. See config/default.toml.", self.source(path), tidy(what)))
         };
         let config: Config = read(self.merged.clone()).map_err(|(path, what)| wrong(&path, &what))?;
         match config.fault() {

@@ -46,6 +46,37 @@ impl Server {
         Self { running, config, clock, base, http: Client::new(), folder }
     }
 
+    /// A server with the doors for tests, which works, with a clock and ids that run until they are driven.
+    pub async fn dev(environment: &[(&str, &str)]) -> Self {
+        Self::with_dev("", environment).await
+    }
+
+    /// The same with this configuration file.
+    pub async fn with_dev(file: &str, environment: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let environment: Vec<_> = [("STOWAGE_DEV__ENABLED", "true")].iter().chain(environment).copied().collect();
+        let config = config(&folder, file, &environment).await;
+        let clock = Clock::driven();
+        let running =
+            Box::pin(stowage::start(config.clone(), Role::ServeAndWork, clock.clone(), Ids::driven())).await.unwrap();
+        let base = format!("http://{}", running.address().unwrap());
+        Self { running, config, clock, base, http: Client::new(), folder }
+    }
+
+    /// Why a server with the doors for tests and these variables does not start.
+    pub async fn fails_to_start(environment: &[(&str, &str)]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let environment: Vec<_> = [("STOWAGE_DEV__ENABLED", "true")].iter().chain(environment).copied().collect();
+        let config = config(&folder, "", &environment).await;
+        let started = Box::pin(stowage::start(config, Role::ServeAndWork, Clock::driven(), Ids::driven())).await;
+        format!("{:#}", started.err().expect("it does not start"))
+    }
+
+    /// Stops it gracefully.
+    pub async fn stop(self) {
+        self.running.stop().await;
+    }
+
     /// The same server again, after a graceful stop.
     pub async fn restart(self) -> Self {
         let Self { running, config, clock, http, folder, .. } = self;
@@ -71,7 +102,10 @@ impl Server {
 
     /// `POST /base/` with a key and these fields, then these files.
     pub async fn upload(&self, fields: &[(&str, &str)], files: &[(&str, &str, &[u8], &str)]) -> Response {
-        let mut form = Form::new().text("UPLOADCARE_PUB_KEY", "demopublickey");
+        let mut form = Form::new();
+        if !fields.iter().any(|(name, _)| *name == "UPLOADCARE_PUB_KEY") {
+            form = form.text("UPLOADCARE_PUB_KEY", "demopublickey");
+        }
         for (name, value) in fields {
             form = form.text((*name).to_owned(), (*value).to_owned());
         }
@@ -132,8 +166,12 @@ async fn config(folder: &tempfile::TempDir, file: &str, environment: &[(&str, &s
     }
     let path = folder.path().join("stowage.toml");
     std::fs::File::create(&path).unwrap().write_all(file.as_bytes()).unwrap();
-    let flags =
-        Flags { file: Some(path), listen: Some("127.0.0.1:0".into()), data_dir: Some(folder.path().join("data")) };
+    let flags = Flags {
+        file: Some(path),
+        listen: Some("127.0.0.1:0".into()),
+        data_dir: Some(folder.path().join("data")),
+        ..Flags::default()
+    };
     Config::load(&flags, &variables).unwrap()
 }
 

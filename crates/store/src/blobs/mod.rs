@@ -24,6 +24,7 @@ pub mod s3;
 mod seek;
 mod spool;
 mod turns;
+mod wipe;
 mod writer;
 
 use std::fs::Metadata;

@@ -27,6 +27,9 @@ pub struct Options {
     /// Bytes of the disk that blobs and drafts leave free.
     #[serde(deserialize_with = "stowage_model::units::bytes")]
     pub reserve: u64,
+    /// A folder below the one that `url` names, or a component after its prefix, where all of this store is; empty for none.
+    #[serde(skip)]
+    pub branch: String,
 }
 
 impl Default for Options {
@@ -40,6 +43,7 @@ impl Default for Options {
             public_endpoint: String::new(),
             accelerate: false,
             reserve: 64 << 20,
+            branch: String::new(),
         }
     }
 }
@@ -54,6 +58,7 @@ impl fmt::Debug for Options {
             .field("part_urls", &self.part_urls)
             .field("accelerate", &self.accelerate)
             .field("reserve", &self.reserve)
+            .field("branch", &self.branch)
             .finish_non_exhaustive()
     }
 }
@@ -107,6 +112,22 @@ impl Options {
     }
 
     pub(super) fn place(&self, data_dir: &Path) -> Result<Place, OpenError> {
+        let branch = self.branch.trim_matches('/');
+        if !branch.is_empty() && !branch.split('/').all(is_plain) {
+            return Err(OpenError::new(
+                "a branch of blobs.url has letters, digits, `-`, `_` and `.`, and begins with none of the last",
+            ));
+        }
+        let mut place = self.trunk(data_dir)?;
+        match &mut place {
+            _ if branch.is_empty() => {}
+            Place::Disk(folder) => folder.push(branch),
+            Place::S3(bucket) => bucket.prefix.extend([branch, "/"]),
+        }
+        Ok(place)
+    }
+
+    fn trunk(&self, data_dir: &Path) -> Result<Place, OpenError> {
         if self.url.is_empty() {
             return Ok(Place::Disk(data_dir.join("blobs")));
         }
@@ -132,6 +153,13 @@ impl Options {
         }
         Ok(Place::S3(bucket))
     }
+}
+
+/// Whether a component of a branch means the same everywhere, and nothing else.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with('.')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 fn is_http(url: &str) -> bool {
@@ -195,6 +223,24 @@ mod tests {
         };
         let url = "s3://my-bucket/a/b/?endpoint=http%3A%2F%2F127.0.0.1:9000&region=eu-west-1&path_style=false";
         assert_eq!(place(url), Ok(Place::S3(full)));
+    }
+
+    #[test]
+    fn branches_lie_below() {
+        let at = |url: &str, branch: &str| {
+            let options = Options { url: url.into(), branch: branch.into(), ..Options::default() };
+            options.place(Path::new("/data")).map_err(drop)
+        };
+        assert_eq!(at("", "sessions/A.b"), Ok(Place::Disk("/data/blobs/sessions/A.b".into())));
+        let prefix = |url| match at(url, "sessions/x") {
+            Ok(Place::S3(bucket)) => bucket.prefix,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(prefix("s3://b"), "sessions/x/");
+        assert_eq!(prefix("s3://b/p/"), "p/sessions/x/");
+        for branch in ["..", "a/../b", "a//b", ".a", "a b", "ä", "a\\b"] {
+            assert_eq!(at("", branch), Err(()), "{branch}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::{AssertSqlSafe, Executor};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
@@ -12,7 +13,7 @@ use uuid::Uuid;
 use super::{OpenError, Options};
 use crate::Durability;
 
-static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
+pub(super) static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
 
 /// How long a writer waits for another process that holds the SQLite file.
@@ -100,12 +101,12 @@ impl Engine {
     ) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Connect { at: at.to_owned(), source };
         let synchronous = match durability {
+            _ if options.scratch => SqliteSynchronous::Off,
             Durability::Full => SqliteSynchronous::Full,
             Durability::Relaxed => SqliteSynchronous::Normal,
         };
         let connect = connect
             .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
             .synchronous(synchronous)
             .busy_timeout(BUSY)
             .foreign_keys(true)
@@ -115,11 +116,15 @@ impl Engine {
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
+            // Apart from the other settings, which come in an order of their own: how the disk is waited for must be settled before.
+            .after_connect(|connection, _| {
+                Box::pin(async move { connection.execute("PRAGMA journal_mode = WAL").await.map(drop) })
+            })
             .connect_with(connect.clone())
             .await
             .map_err(failed)?;
         // A whole page at once: for each row that does not fit, two threads would wait for each other.
-        let connect = connect.row_buffer_size(ROWS);
+        let connect = connect.journal_mode(SqliteJournalMode::Wal).row_buffer_size(ROWS);
         let read = SqlitePoolOptions::new()
             .max_connections(options.max_connections.max(1))
             .connect_lazy_with(connect.read_only(true).create_if_missing(false));
@@ -132,18 +137,49 @@ impl Engine {
         if durability == Durability::Relaxed {
             connect = connect.options([("synchronous_commit", "off")]);
         }
+        if let Some(schema) = &options.schema {
+            connect = connect.options([("search_path", checked(schema).map_err(failed)?)]);
+        }
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections.max(2))
             .acquire_timeout(Duration::from_secs(10))
             .connect_with(connect)
             .await
             .map_err(failed)?;
+        if let Some(schema) = &options.schema {
+            let create = AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {schema}"));
+            sqlx::query(create).execute(&pool).await.map_err(failed)?;
+        }
         Ok(Self::Postgres(pool))
+    }
+
+    /// Drops a schema of Postgres with everything in it; whether there is one or not.
+    pub(super) async fn drop_schema(&self, schema: &str) -> Result<(), sqlx::Error> {
+        if let Self::Postgres(pool) = self {
+            let drop = AssertSqlSafe(format!("DROP SCHEMA IF EXISTS {} CASCADE", checked(schema)?));
+            sqlx::query(drop).execute(pool).await?;
+        }
+        Ok(())
+    }
+
+    /// The schemas of Postgres whose names begin with `prefix`.
+    pub(super) async fn schemas(&self, prefix: &str) -> Result<Vec<String>, sqlx::Error> {
+        const SQL: &str =
+            "SELECT nspname::text FROM pg_namespace WHERE starts_with(nspname::text, $1) ORDER BY nspname";
+        match self {
+            Self::Sqlite { .. } => Ok(Vec::new()),
+            Self::Postgres(pool) => sqlx::query_scalar(SQL).bind(prefix).fetch_all(pool).await,
+        }
     }
 
     pub(super) async fn migrate(&self) -> Result<(), OpenError> {
         match self {
-            Self::Sqlite { write, .. } => SQLITE.run(write).await?,
+            Self::Sqlite { write, .. } => {
+                // What goes wrong here goes wrong there, too, and the migrator says it better.
+                if !super::fresh::create(&SQLITE, write).await.unwrap_or(false) {
+                    SQLITE.run(write).await?;
+                }
+            }
             Self::Postgres(pool) => POSTGRES.run(pool).await?,
         }
         Ok(())
@@ -192,6 +228,17 @@ pub(super) fn json_of(ids: impl IntoIterator<Item = Uuid>) -> String {
     serde_json::json!(texts).to_string()
 }
 
+/// The name of a schema, if it needs no quotes anywhere.
+fn checked(schema: &str) -> Result<&str, sqlx::Error> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    if (1..=63).contains(&schema.len()) && schema.bytes().all(plain) && !schema.as_bytes()[0].is_ascii_digit() {
+        return Ok(schema);
+    }
+    Err(sqlx::Error::Configuration(
+        "the name of a schema has up to 63 lower-case letters, digits and underscores".into(),
+    ))
+}
+
 /// The URL without whatever may hold a password, for messages: no user, no query.
 fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return "a URL without a scheme".to_owned() };
@@ -210,6 +257,16 @@ mod tests {
         assert_eq!(without_password("mysql://me:p@s/s@db/x"), "mysql://db/x");
         assert_eq!(without_password("postgres://db/x?user=me&password=s3cret"), "postgres://db/x");
         assert_eq!(without_password("s3cret"), "a URL without a scheme");
+    }
+
+    #[test]
+    fn schemas_have_plain_names() {
+        for name in ["a", "stowage_session_1", &"x".repeat(63)] {
+            assert!(checked(name).is_ok(), "{name}");
+        }
+        for name in ["", "1a", "A", "a-b", "a;b", "a b", "a\"", "ä", &"x".repeat(64)] {
+            assert!(checked(name).is_err(), "{name}");
+        }
     }
 
     #[test]

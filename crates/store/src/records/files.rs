@@ -72,6 +72,13 @@ impl HotFiles {
         // Nobody may listen.
         let _ = self.removals.send(id);
     }
+
+    /// To be called after all files have gone at once. Nobody is told which.
+    pub(super) fn wipe(&self) {
+        let Self { cache, changes, removals: _ } = self;
+        changes.fetch_add(1, Ordering::SeqCst);
+        cache.clear();
+    }
 }
 
 /// The columns of a [`FileRow`].

@@ -67,6 +67,8 @@ struct LookUps {
     gathered: Vec<Uuid>,
     /// Whether somebody is asking what is gathered.
     asked: bool,
+    /// When everything was forgotten: what was read before is asked for once more.
+    wiped: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -131,6 +133,10 @@ impl HotTasks {
     /// Answers everybody who wants one of `tokens` with what was read from `since` on.
     fn settle(&self, tokens: &[Uuid], since: Instant, read: &Result<HashMap<Uuid, UrlTask>, sqlx::Error>) {
         let mut look_ups = self.lock();
+        if look_ups.wiped.is_some_and(|wiped| since <= wiped) {
+            look_ups.gathered.extend_from_slice(tokens);
+            return;
+        }
         for token in tokens {
             let Some(Wanted { waiting, changed }) = look_ups.wanted.remove(token) else { continue };
             match read {
@@ -159,6 +165,17 @@ impl HotTasks {
     /// remembered and forgotten since.
     pub(super) fn progressed(&self, token: Uuid, done: u64, total: Option<u64>) {
         self.note(token, UrlTask::Progress { done, total }, false);
+    }
+
+    /// To be called after tasks have gone.
+    pub(super) fn wipe(&self) {
+        let Self { cache, look_ups: _ } = self;
+        let mut look_ups = self.lock();
+        look_ups.wiped = Some(Instant::now());
+        for wanted in look_ups.wanted.values_mut() {
+            wanted.changed = None;
+        }
+        cache.clear();
     }
 
     fn note(&self, token: Uuid, task: UrlTask, keep: bool) {
@@ -312,6 +329,23 @@ mod tests {
         tasks.progressed(OTHER, 7, None);
         tasks.settle(&tokens, Instant::now(), &Ok(HashMap::from([(OTHER, success())])));
         assert_eq!(answer.try_recv().unwrap().unwrap(), Some(success()));
+    }
+
+    #[test]
+    fn what_was_read_before_a_wipe_is_read_once_more() {
+        let tasks = HotTasks::new();
+        tasks.changed(OTHER, success());
+        let (mut answer, _) = wait(&tasks, TOKEN);
+        let (tokens, since) = (tasks.gathered(), Instant::now());
+        tasks.changed(TOKEN, success());
+        tasks.wipe();
+        tasks.settle(&tokens, since, &Ok(HashMap::from([(TOKEN, success())])));
+        assert!(answer.try_recv().is_err(), "not yet");
+        assert_eq!(tasks.gathered(), [TOKEN]);
+        std::thread::sleep(Duration::from_millis(1));
+        tasks.settle(&[TOKEN], Instant::now(), &Ok(HashMap::new()));
+        assert_eq!(answer.try_recv().unwrap().unwrap(), None);
+        wait(&tasks, OTHER);
     }
 
     #[test]

@@ -20,6 +20,7 @@ use super::hot_tasks::HotTasks;
 use super::insert::{
     MAX_ROWS, Row, TRIES, free_time, id_is_taken, insert_files, is_taken, leap, lock_times, no_free_time,
 };
+use super::wipe::{self, Pause, Paused};
 use super::{Records, RecordsError};
 
 /// The most orders that are taken at once.
@@ -51,6 +52,8 @@ pub(super) enum Order {
     Arrival(Arrival),
     Complete(Box<Completion>),
     Finish(Box<Finish>),
+    /// Commit what is queued, forget which times were handed out, and stand still.
+    Pause(Pause),
     /// Commit what is queued, then end; the sender is dropped when that is done.
     End(oneshot::Sender<()>),
 }
@@ -83,6 +86,14 @@ impl Intake {
         let (done, answer) = oneshot::channel();
         self.0.send(order(done)).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
+    }
+
+    /// Waits until everything that was handed in is committed; nothing more is, until what is answered is dropped.
+    pub(super) async fn pause(&self) -> Result<Paused, RecordsError> {
+        let (pause, paused) = wipe::pause();
+        // Whoever has ended says so by dropping it.
+        let _ = self.0.send(Order::Pause(pause)).await;
+        paused.begun().await
     }
 
     /// Waits until everything that was handed in is committed, and takes no more.
@@ -119,7 +130,7 @@ struct Writer {
 impl Writer {
     async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
         let mut received = Vec::with_capacity(BATCH);
-        let mut waiting_for_the_end = Vec::new();
+        let (mut pauses, mut waiting_for_the_end) = (Vec::new(), Vec::new());
         while orders.recv_many(&mut received, BATCH).await > 0 {
             let (mut commits, mut arrivals) = (Vec::with_capacity(received.len()), Vec::new());
             for order in received.drain(..) {
@@ -134,6 +145,7 @@ impl Writer {
                         let time = self.next_time(finish.project);
                         self.alone.spawn(finish.run(self.tools.clone(), time));
                     }
+                    Order::Pause(pause) => pauses.push(pause),
                     Order::End(done) => {
                         orders.close();
                         waiting_for_the_end.push(done);
@@ -144,6 +156,11 @@ impl Writer {
                 self.commit(commits, arrivals).await;
             }
             while self.alone.try_join_next().is_some() {}
+            for pause in pauses.drain(..) {
+                while self.alone.join_next().await.is_some() {}
+                self.latest.clear();
+                pause.hold().await;
+            }
         }
         while self.alone.join_next().await.is_some() {}
     }

@@ -7,31 +7,40 @@
 
 mod arrivals;
 mod backfill;
+mod carry;
 mod complete;
 mod copies;
 mod copy_log;
 mod deliveries;
 mod delivery_log;
+mod due;
+mod dump;
 mod engine;
 mod events;
 mod files;
 mod finish;
+mod fresh;
 mod groups;
+mod holds;
 mod hot_tasks;
 mod insert;
 mod intake;
 mod jobs;
+mod lay;
 mod list;
 mod metadata;
+mod plant;
 #[cfg(test)]
 mod plans;
 mod projects;
 mod remembered;
+mod restore;
 mod search;
 mod secrets;
 mod spread;
 mod storage;
 mod storages;
+mod tables;
 mod tags;
 mod tokens;
 mod totals;
@@ -40,6 +49,7 @@ mod uploads;
 mod url_tasks;
 mod usage;
 mod webhooks;
+mod wipe;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -57,18 +67,23 @@ pub use copies::{ClaimedCopy, CopyEnd, CopyId, CopyRequest, CopyTask, CopyUpload
 pub use copy_log::{CopyCounts, FailedCopy};
 pub use deliveries::{Attempt, Attempted, ClaimedDelivery, DeliveryId, Next, Sent};
 pub use delivery_log::{Delivery, DeliveryFilter, DeliveryState, NotAState, Redelivery};
+pub use dump::{Dumped, Numbers};
 use engine::Engine;
 pub use files::POLLED_FOR;
 pub use finish::FinishError;
 pub use groups::{GroupEntry, GroupPage};
+pub use holds::{NEVER, OpenCopy, OpenJob, SetDue};
 pub use intake::AddError;
 pub use jobs::Claimed;
 pub use list::{Edge, FileFilter, FileOrder, FilePage, Listed};
 pub use metadata::MetadataSet;
+pub use plant::Planted;
 pub use projects::{CreateError, Declared};
+pub use restore::{Restore, RestoreError, Rows, content_size};
 pub use search::Found;
 pub use spread::Spread;
 pub use storages::{CreateStorageError, DeclareStoragesError};
+pub use tables::{Of, TABLES, Table};
 pub use totals::Totals;
 pub use usage::Usage;
 pub use webhooks::{NewWebhook, WebhookChange, WebhookError};
@@ -87,6 +102,18 @@ pub struct Options {
     pub max_connections: u32,
     /// Whether pending migrations are applied at start.
     pub migrate: bool,
+    /// Postgres only: the schema in which everything is, made where it is missing; none takes what the URL says.
+    #[serde(skip)]
+    pub schema: Option<String>,
+    /// SQLite only: nothing of it needs to survive the machine, so that nobody ever waits for the disk.
+    #[serde(skip)]
+    pub scratch: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { url: String::new(), max_connections: 4, migrate: true, schema: None, scratch: false }
+    }
 }
 
 /// The records. Cheap to clone; all clones share connections, caches and the one writer.
@@ -106,6 +133,7 @@ struct Inner {
     changes: storage::Changes,
     /// Whether jobs were enqueued by this process.
     arrived: Notify,
+    schema: Option<String>,
 }
 
 /// Why the records could not be asked.
@@ -126,6 +154,11 @@ impl From<sqlx::Error> for RecordsError {
 }
 
 impl RecordsError {
+    /// Whether an id, or something else of which there may be one only, is there already. Nothing was recorded.
+    pub fn is_taken(&self) -> bool {
+        matches!(self, Self::Database(error) if error.as_database_error().is_some_and(DatabaseError::is_unique_violation))
+    }
+
     /// The same failure once more, for each of several who share it.
     fn alike(error: &sqlx::Error) -> Self {
         if is_full(error) { Self::NoSpace } else { Self::Database(sqlx::Error::Protocol(error.to_string())) }
@@ -193,6 +226,7 @@ impl Records {
             intake: intake::Intake::start(tools, clock),
             changes: storage::Changes::start(engine.clone(), hooks, files),
             arrived: Notify::new(),
+            schema: options.schema.clone(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -220,6 +254,35 @@ impl Records {
         self.inner.intake.end().await;
         self.inner.changes.end().await;
         self.inner.engine.close().await;
+    }
+
+    /// Like [`Records::close`]; the schema of the options goes, with everything in it. The file of SQLite stays.
+    pub async fn drop_schema(&self) -> Result<(), RecordsError> {
+        self.inner.intake.end().await;
+        self.inner.changes.end().await;
+        let dropped = match &self.inner.schema {
+            Some(schema) => self.inner.engine.drop_schema(schema).await,
+            None => Ok(()),
+        };
+        self.inner.engine.close().await;
+        Ok(dropped?)
+    }
+
+    /// Drops every schema of the Postgres in the options whose name begins with `prefix`, and says how many there were: what
+    /// dead processes have left.
+    pub async fn drop_schemas(options: &Options, prefix: &str) -> Result<usize, OpenError> {
+        if !options.url.starts_with("postgres") {
+            return Ok(0);
+        }
+        let failed = |source| OpenError::Connect { at: "the schemas of the database".to_owned(), source };
+        let options = Options { schema: None, max_connections: 1, ..options.clone() };
+        let engine = Engine::open(&options, Path::new(""), Durability::Full).await?;
+        let schemas = engine.schemas(prefix).await.map_err(failed)?;
+        for schema in &schemas {
+            engine.drop_schema(schema).await.map_err(failed)?;
+        }
+        engine.close().await;
+        Ok(schemas.len())
     }
 
     fn engine(&self) -> &Engine {

@@ -23,7 +23,7 @@ const SQLITE_PROJECT: &str = "INSERT INTO projects VALUES (1, 'p', '[]', '{}', 0
 const POSTGRES_PROJECT: &str = "INSERT INTO projects OVERRIDING SYSTEM VALUE VALUES (1, 'p', '[]', '{}', FALSE, 0)";
 
 async fn opened(url: String, folder: &Path) -> Engine {
-    let options = Options { url, max_connections: 2, migrate: true };
+    let options = Options { url, max_connections: 2, ..Options::default() };
     let engine = Engine::open(&options, folder, Durability::Relaxed).await.unwrap();
     engine.migrate().await.unwrap();
     engine

@@ -11,6 +11,7 @@ use super::engine::{Engine, json_of, transaction};
 use super::events::{self, HotHooks, Wanted, tell};
 use super::files::{FileRow, HotFiles, columns};
 use super::intake::certainly_undone;
+use super::wipe::{self, Pause, Paused};
 use super::{Records, RecordsError};
 
 /// The most changes that are taken at once.
@@ -81,6 +82,8 @@ struct Change {
 
 enum Order {
     Change(Box<Change>),
+    /// Make what is queued, and stand still.
+    Pause(Pause),
     /// Make what is queued, then end; the sender is dropped when that is done.
     End(oneshot::Sender<()>),
 }
@@ -107,6 +110,14 @@ impl Changes {
         answer.await.map_err(|_| gone())?
     }
 
+    /// Waits until everything that was handed in is made; nothing more is, until what is answered is dropped.
+    pub(super) async fn pause(&self) -> Result<Paused, RecordsError> {
+        let (pause, paused) = wipe::pause();
+        // Whoever has ended says so by dropping it.
+        let _ = self.0.send(Order::Pause(pause)).await;
+        paused.begun().await
+    }
+
     /// Waits until everything that was handed in is made, and takes no more.
     pub(super) async fn end(&self) {
         let (done, ended) = oneshot::channel();
@@ -125,7 +136,7 @@ struct Changer {
 impl Changer {
     async fn run(self, mut orders: mpsc::Receiver<Order>) {
         let mut received = Vec::with_capacity(BATCH);
-        let mut waiting_for_the_end = Vec::new();
+        let (mut pauses, mut waiting_for_the_end) = (Vec::new(), Vec::new());
         while orders.recv_many(&mut received, BATCH).await > 0 {
             let (mut changes, mut files) = (Vec::new(), 0);
             for order in received.drain(..) {
@@ -138,6 +149,7 @@ impl Changer {
                         files += change.ids.len();
                         changes.push(*change);
                     }
+                    Order::Pause(pause) => pauses.push(pause),
                     Order::End(done) => {
                         orders.close();
                         waiting_for_the_end.push(done);
@@ -145,6 +157,9 @@ impl Changer {
                 }
             }
             self.make(changes).await;
+            for pause in pauses.drain(..) {
+                pause.hold().await;
+            }
         }
     }
 

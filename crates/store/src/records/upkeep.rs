@@ -37,7 +37,7 @@ pub struct Removable {
 /// old as the file; a minute makes up for clocks that differ.
 macro_rules! expired {
     () => {
-        "stored_at IS NULL AND removed_at IS NULL AND uploaded_at < $1 \
+        "stored_at IS NULL AND removed_at IS NULL AND uploaded_at <= $1 \
          AND NOT EXISTS (SELECT 1 FROM copies c WHERE c.file = files.id AND c.ended_at IS NULL AND c.created_at > $3) \
          AND NOT (EXISTS (SELECT 1 FROM storages s WHERE s.project = files.project AND s.auto_event IS NOT NULL) \
              AND COALESCE((SELECT e.created_at FROM events e WHERE e.project = files.project ORDER BY e.id LIMIT 1) \
@@ -85,7 +85,7 @@ fn of_expired(files: Vec<File>, now: Timestamp, cause: &Cause, wanted: &AllWante
 }
 
 impl Records {
-    /// Up to `limit` files that are neither stored nor removed, were uploaded before `cutoff`, and of which no copy waits to be made
+    /// Up to `limit` files that are neither stored nor removed, were uploaded at `cutoff` or before, and of which no copy waits to be made
     /// that is wanted since a time after `copies_since`; oldest first.
     pub async fn expired_files(
         &self,

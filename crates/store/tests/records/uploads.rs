@@ -35,13 +35,19 @@ fn file_of(upload: &Upload) -> NewFile {
 }
 
 /// An upload whose two parts have arrived.
-async fn arrived(records: &Records, project: ProjectId) -> Upload {
+pub(crate) async fn arrived(records: &Records, project: ProjectId) -> Upload {
     let upload = an_upload(project);
     records.start_upload(&upload).await.unwrap();
     for number in [1, 2] {
         assert!(records.put_part(upload.id, number, 5, "etag", T0).await.unwrap());
     }
     upload
+}
+
+/// An upload that has become a file.
+pub(crate) async fn completed(records: &Records, project: ProjectId) {
+    let upload = arrived(records, project).await;
+    records.complete_upload(&upload, file_of(&upload), Some(whole()), cause(), T0).await.unwrap();
 }
 
 /// Parts as a completion expects them.

@@ -15,7 +15,7 @@ fn failure(text: &str) -> UrlTask {
 }
 
 /// Fetches `url` into a new file.
-async fn fetched(records: &Records, project: ProjectId, url: &str, stored: bool) -> FileId {
+pub(crate) async fn fetched(records: &Records, project: ProjectId, url: &str, stored: bool) -> FileId {
     let task = fetch(project, url);
     records.start_url_task(&Job::FromUrl(task.clone()), Ids::random().uuid(), T0).await.unwrap();
     let claimed = claim(records).await;

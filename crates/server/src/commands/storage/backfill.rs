@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use stowage_copy::{Copies, CopyTools};
 use stowage_jobs::Carrier;
 use stowage_model::{Clock, Ids, Storage};
@@ -13,7 +12,7 @@ use stowage_store::records::{CopyCounts, Records};
 use tokio::time::{Instant, sleep};
 
 use super::{connection, show};
-use crate::commands::say;
+use crate::commands::{bar, say};
 use crate::config::Config;
 use crate::run;
 
@@ -126,14 +125,4 @@ async fn copy(config: &Config, records: &Records, clock: &Clock, storage: &Stora
     };
     bar.finish_and_clear();
     Ok(())
-}
-
-/// A bar on stderr, where that is a terminal.
-fn bar(what: &str, all: u64) -> ProgressBar {
-    let bar = ProgressBar::new(all);
-    let template = format!("{{bar:40}} {{pos}} of {{len}} {what}, {{eta}} left");
-    if let Ok(style) = ProgressStyle::with_template(&template) {
-        bar.set_style(style);
-    }
-    bar
 }

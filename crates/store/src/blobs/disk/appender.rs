@@ -83,16 +83,32 @@ impl Appender {
         *slot = Some(Running { jobs, thread });
         Ok(())
     }
+
+    /// Does something while nothing is added to any pack. The next blob begins a new one. Waits for the disk.
+    pub(super) fn without<T>(&self, work: impl FnOnce() -> T) -> T {
+        let mut slot = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = slot.take() {
+            running.end();
+        }
+        work()
+    }
+}
+
+impl Running {
+    /// Has what waits written, and waits for that.
+    fn end(self) {
+        drop(self.jobs);
+        if self.thread.join().is_err() {
+            error!("the thread that writes packs had died");
+        }
+    }
 }
 
 impl Drop for Appender {
     fn drop(&mut self) {
         let slot = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Running { jobs, thread }) = slot.take() {
-            drop(jobs);
-            if thread.join().is_err() {
-                error!("the thread that writes packs had died");
-            }
+        if let Some(running) = slot.take() {
+            running.end();
         }
     }
 }

@@ -59,6 +59,14 @@ impl Files {
         self.root.join(format!("{first:02x}/{second:02x}/{}", id.simple()))
     }
 
+    /// To be called after all folders have gone.
+    pub(super) fn wiped(&self) {
+        let Self { root: _, durability: _, kept: _, settled } = self;
+        for folders in settled {
+            folders.store(0, Ordering::Release);
+        }
+    }
+
     /// `id` with the digits of the folder whose turn it is.
     fn place(&self, id: Uuid) -> Uuid {
         let [.., first, second] = (self.kept.fetch_add(1, Ordering::Relaxed) / IN_A_ROW).to_be_bytes();

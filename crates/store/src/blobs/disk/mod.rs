@@ -6,6 +6,7 @@ mod files;
 mod inventory;
 mod packs;
 mod parts;
+mod wipe;
 
 use std::fs::{self, File};
 use std::io;
@@ -37,6 +38,7 @@ const OPEN_PACKS: usize = 128;
 
 /// The store.
 pub(super) struct Disk {
+    root: PathBuf,
     packs: PathBuf,
     files: Files,
     durability: Durability,
@@ -69,9 +71,14 @@ impl Disk {
                 durability,
                 spool,
                 open_packs: Cache::new(OPEN_PACKS),
+                root,
             })
         });
-        opened.await.map_err(|error| {
+        let opened = opened.await;
+        if let Ok(disk) = &opened {
+            disk.clean_up();
+        }
+        opened.map_err(|error| {
             OpenError::new(format!(
                 "blobs.url: the folder {shown} cannot be used: {error}; name one that can be written to"
             ))

@@ -7,6 +7,7 @@ mod copy;
 mod download;
 mod parts;
 mod upload;
+mod wipe;
 
 use std::io;
 use std::path::Path;
@@ -108,12 +109,7 @@ impl S3 {
 
     /// Deletes a blob.
     pub(super) async fn delete(&self, id: Uuid) -> Result<(), BlobError> {
-        let deleted = self.client.delete_object().bucket(&self.bucket).key(self.object(id)).send().await;
-        match deleted {
-            Ok(_) => Ok(()),
-            Err(error) if is_missing(&error) => Ok(()),
-            Err(error) => Err(tell("deleting", &error)),
-        }
+        self.delete_object(&self.object(id)).await
     }
 
     /// Fails where the bucket does not answer soon.

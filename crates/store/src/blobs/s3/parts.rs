@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_s3::config::{Config, RequestChecksumCalculation};
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::presigning::PresigningConfig;
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use tracing::debug;
 use uuid::Uuid;
@@ -28,8 +28,8 @@ const PROBE_LIFE: Duration = Duration::from_mins(1);
 
 /// An upload as S3 knows it.
 pub(in super::super) struct PartTarget {
-    object: String,
-    upload: String,
+    pub(super) object: String,
+    pub(super) upload: String,
 }
 
 impl S3 {
@@ -230,7 +230,16 @@ impl S3 {
 
     /// Uploads begun more than `grace` ago under names that are ours.
     pub(in super::super) async fn unfinished_parts(&self, grace: Duration) -> Result<Vec<Parts>, BlobError> {
-        let mut unfinished = Vec::new();
+        let ours = |(target, begun): (PartTarget, Option<DateTime>)| {
+            let id = self.ours(&target.object).filter(|_| begun.is_some_and(|begun| age(&begun) >= grace))?;
+            Some(Parts { key: Key::Loose(id).text(), upload: Some(target.upload) })
+        };
+        Ok(self.uploads().await?.into_iter().filter_map(ours).collect())
+    }
+
+    /// Every upload below the prefix that is neither ended nor aborted, and when it was begun.
+    pub(super) async fn uploads(&self) -> Result<Vec<(PartTarget, Option<DateTime>)>, BlobError> {
+        let mut uploads = Vec::new();
         let (mut key_marker, mut upload_marker) = (None, None);
         loop {
             let page = self
@@ -246,22 +255,19 @@ impl S3 {
                 Ok(page) => page,
                 Err(error) if error.code() == Some("NotImplemented") => {
                     debug!("this S3 server cannot list unfinished uploads");
-                    return Ok(unfinished);
+                    return Ok(uploads);
                 }
                 Err(error) => return Err(tell("listing unfinished uploads", &error)),
             };
             for upload in page.uploads() {
                 let (Some(key), Some(upload_id)) = (upload.key(), upload.upload_id()) else { continue };
-                if let Some(id) = self.ours(key)
-                    && upload.initiated().is_some_and(|begun| age(begun) >= grace)
-                {
-                    unfinished.push(Parts { key: Key::Loose(id).text(), upload: Some(upload_id.to_owned()) });
-                }
+                let target = PartTarget { object: key.to_owned(), upload: upload_id.to_owned() };
+                uploads.push((target, upload.initiated().copied()));
             }
             key_marker = page.next_key_marker().map(str::to_owned);
             upload_marker = page.next_upload_id_marker().map(str::to_owned);
             if page.is_truncated() != Some(true) || key_marker.is_none() {
-                return Ok(unfinished);
+                return Ok(uploads);
             }
         }
     }

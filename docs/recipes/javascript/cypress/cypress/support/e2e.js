@@ -1,0 +1,4 @@
+// Every test finds an empty Stowage.
+beforeEach(() => {
+  cy.task('stowage', ['POST', 'reset'])
+})
