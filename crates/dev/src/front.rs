@@ -19,9 +19,9 @@ use tower::{Service, ServiceExt};
 use uuid::Uuid;
 
 use crate::gate::Pass;
+use crate::holds::Holds;
 use crate::journal::Record;
 use crate::session::SessionName;
-use crate::holds::Holds;
 use crate::{Dev, DevError, World, doors};
 
 /// The service behind the main listener, with the doors for tests.

@@ -76,6 +76,8 @@ fn aside(config: &Config, name: &str) -> Config {
         config.database.schema = Some(format!("{SCHEMA}{name}"));
     } else {
         config.database.url.clear();
+        // Nobody misses it after a power cut.
+        config.database.scratch = true;
     }
     if config.blobs.url.starts_with("s3:") {
         config.blobs.branch = format!("{ASIDE}/{name}");

@@ -86,7 +86,11 @@ async fn receive(blobs: &Blobs, body: Body) -> Result<Finished, DevError> {
 }
 
 /// Puts bytes and rows into the stores.
-async fn put(parts: &Parts, archive: &Finished, last: &std::collections::BTreeMap<String, i64>) -> Result<(), DevError> {
+async fn put(
+    parts: &Parts,
+    archive: &Finished,
+    last: &std::collections::BTreeMap<String, i64>,
+) -> Result<(), DevError> {
     let mut kept = HashMap::new();
     let outcome = match keep(&parts.blobs, archive, &mut kept).await {
         Ok(()) => restore(parts, archive, &kept, last).await,

@@ -59,9 +59,10 @@ impl Announcement {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION"),
             public_key: config.has_demo_project().then_some(DEMO.0),
-            shown: match address.ip().is_unspecified() {
-                true => format!("http://localhost:{}", address.port()),
-                false => format!("http://{address}"),
+            shown: if address.ip().is_unspecified() {
+                format!("http://localhost:{}", address.port())
+            } else {
+                format!("http://{address}")
             },
         }
     }

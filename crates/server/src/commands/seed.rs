@@ -132,7 +132,9 @@ async fn plant(
         seedlings.push(Seedling { received, description, uploaded_at, stored_at: None });
     }
     match intake.plant(project, seedlings, None).await {
-        Err(IntakeError::IdTaken(_)) => bail!("the files of this --seed are there already; take another number, or none"),
+        Err(IntakeError::IdTaken(_)) => {
+            bail!("the files of this --seed are there already; take another number, or none")
+        }
         planted => Ok(planted?),
     }
 }

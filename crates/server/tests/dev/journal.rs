@@ -85,7 +85,7 @@ async fn a_request_is_shown_as_a_whole() {
     assert_eq!(answer, body_of(small).await);
     // The official clients put the fields behind the file.
     let form = reqwest::multipart::Form::new()
-        .part("file", support::part("b.bin", &[0xff; 100_000], "application/octet-stream"))
+        .part("file", support::part("b.bin", &vec![0xff; 100_000], "application/octet-stream"))
         .text("UPLOADCARE_PUB_KEY", "demopublickey");
     let sent = server.http.post(server.url("/base/")).multipart(form).send().await.unwrap();
     assert_eq!(sent.status(), 200);

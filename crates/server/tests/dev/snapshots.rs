@@ -203,7 +203,8 @@ async fn a_session_is_exported_and_imported_alone() {
     let answer = body_of(answer).await;
     let inside = answer["file"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
     let archive = server.get("/_dev/sessions/one/snapshot").send().await.unwrap().bytes().await.unwrap();
-    let answer = server.http.put(server.url("/_dev/snapshot")).header(SESSION, "two").body(archive).send().await.unwrap();
+    let answer =
+        server.http.put(server.url("/_dev/snapshot")).header(SESSION, "two").body(archive).send().await.unwrap();
     let status = answer.status();
     let imported = body_of(answer).await;
     assert_eq!((status, &imported["rows"]["files"]), (StatusCode::OK, &json!(1)));

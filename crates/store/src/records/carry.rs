@@ -2,159 +2,18 @@
 //! into lines of JSON and back. Lines are the same whichever engine writes them. Tests compare the list with what the databases have,
 //! so that whoever adds a table or a column decides here what becomes of it.
 
+mod column;
+
 use std::fmt::Write;
 
-use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
-use stowage_model::{ContentInfo, Event, Job, Metadata, PublicKey, Settings, StorageSettings, Tags};
+use stowage_model::{ContentInfo, Event, Job, Metadata, Settings, StorageSettings, Tags};
+
+pub(super) use column::{Column, LAST_NUMBER, is_hex, text_of};
+use column::{Source, flag, holds, id, is_etag, is_public_key, is_size, json, number, reads, row_number, text};
 
 use super::copies::CopyRequest;
 use super::deliveries::Attempt;
 use super::engine::Engine;
-
-/// The largest number of a row: larger ones are no longer whole where JSON is read as floating point, and leave no room for others.
-pub(super) const LAST_NUMBER: i64 = 1 << 53;
-
-/// What a column holds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
-    Number,
-    Flag,
-    Text,
-    /// Any JSON, which is a member of the row as it is.
-    Json,
-    /// A UUID, written as 32 hexadecimal digits.
-    Id,
-}
-
-/// What the column is in a snapshot.
-#[derive(Clone, Copy, Debug)]
-enum Source {
-    Itself,
-    /// An expression that both engines understand.
-    Sql(&'static str),
-    /// The digits of the UUID in another column.
-    Digits(&'static str),
-}
-
-/// A column that is carried.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Column {
-    pub(super) name: &'static str,
-    kind: Kind,
-    nullable: bool,
-    source: Source,
-    /// Whether a value of the right kind also makes sense.
-    check: fn(&RawValue) -> bool,
-}
-
-impl Column {
-    const fn new(name: &'static str, kind: Kind) -> Self {
-        Self { name, kind, nullable: false, source: Source::Itself, check: |_| true }
-    }
-
-    const fn nullable(self) -> Self {
-        Self { nullable: true, ..self }
-    }
-
-    const fn as_sql(self, sql: &'static str) -> Self {
-        Self { source: Source::Sql(sql), ..self }
-    }
-
-    const fn check(self, check: fn(&RawValue) -> bool) -> Self {
-        Self { check, ..self }
-    }
-
-    /// Whether a value may stand in this column.
-    pub(super) fn takes(&self, value: &RawValue) -> bool {
-        let text = value.get();
-        if text == "null" {
-            return self.nullable;
-        }
-        let fits = match self.kind {
-            Kind::Number => text.parse::<i64>().is_ok(),
-            Kind::Flag => matches!(text, "true" | "false"),
-            // No engine but one takes the character zero.
-            Kind::Text => text_of(value).is_some_and(|text| !text.contains('\0')),
-            Kind::Json => true,
-            Kind::Id => text_of(value).is_some_and(|text| is_hex(&text, 32)),
-        };
-        fits && (self.check)(value)
-    }
-
-    /// The value in a line, read from its row.
-    fn read(&self, engine: &Engine) -> String {
-        let column = match self.source {
-            Source::Itself => format!("\"{}\"", self.name),
-            Source::Sql(sql) => return sql.to_owned(),
-            Source::Digits(other) => return digits(engine, other),
-        };
-        match (self.kind, engine) {
-            (Kind::Id, _) => digits(engine, self.name),
-            (Kind::Flag, Engine::Sqlite { .. }) => format!("json(iif({column}, 'true', 'false'))"),
-            (Kind::Json, Engine::Sqlite { .. }) => format!("json({column})"),
-            _ => column,
-        }
-    }
-
-    /// The value of a row, read from its line.
-    fn write(&self, engine: &Engine) -> String {
-        let name = self.name;
-        match (self.kind, engine) {
-            (Kind::Number | Kind::Flag | Kind::Text, Engine::Sqlite { .. }) => format!("value ->> '{name}'"),
-            (Kind::Json, Engine::Sqlite { .. }) => format!("value -> '{name}'"),
-            (Kind::Id, Engine::Sqlite { .. }) => format!("unhex(value ->> '{name}')"),
-            (Kind::Number, Engine::Postgres(_)) => format!("(value ->> '{name}')::bigint"),
-            (Kind::Flag, Engine::Postgres(_)) => format!("(value ->> '{name}')::boolean"),
-            (Kind::Text, Engine::Postgres(_)) => format!("value ->> '{name}'"),
-            (Kind::Json, Engine::Postgres(_)) => format!("value -> '{name}'"),
-            (Kind::Id, Engine::Postgres(_)) => format!("(value ->> '{name}')::uuid"),
-        }
-    }
-}
-
-fn digits(engine: &Engine, column: &str) -> String {
-    match engine {
-        Engine::Sqlite { .. } => format!("iif(\"{column}\" IS NULL, NULL, lower(hex(\"{column}\")))"),
-        Engine::Postgres(_) => format!("replace(\"{column}\"::text, '-', '')"),
-    }
-}
-
-/// The text of a JSON string.
-pub(super) fn text_of(value: &RawValue) -> Option<String> {
-    serde_json::from_str(value.get()).ok()
-}
-
-/// Whether this is so many lower-case hexadecimal digits.
-pub(super) fn is_hex(text: &str, len: usize) -> bool {
-    text.len() == len && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-/// Whether it is what somebody will read there.
-fn reads<T: DeserializeOwned>(value: &RawValue) -> bool {
-    serde_json::from_str::<T>(value.get()).is_ok()
-}
-
-/// Whether the JSON in a text is what somebody will read there.
-fn holds<T: DeserializeOwned>(value: &RawValue) -> bool {
-    text_of(value).is_some_and(|text| serde_json::from_str::<T>(&text).is_ok())
-}
-
-fn is_public_key(value: &RawValue) -> bool {
-    text_of(value).is_some_and(|text| text.parse::<PublicKey>().is_ok())
-}
-
-fn is_row_number(value: &RawValue) -> bool {
-    value.get().parse().is_ok_and(|number: i64| (1..LAST_NUMBER).contains(&number))
-}
-
-fn is_size(value: &RawValue) -> bool {
-    value.get().parse().is_ok_and(|size: i64| size >= 0)
-}
-
-fn is_etag(value: &RawValue) -> bool {
-    text_of(value).is_some_and(|text| is_hex(&text, 32))
-}
 
 /// A table of which a snapshot has the rows.
 #[derive(Debug)]
@@ -177,30 +36,6 @@ pub(super) enum Fate {
     /// Its name, and why it stays behind.
     #[cfg_attr(not(test), expect(dead_code, reason = "people read it, and a test"))]
     LeftBehind(&'static str, &'static str),
-}
-
-const fn number(name: &'static str) -> Column {
-    Column::new(name, Kind::Number)
-}
-
-const fn row_number(name: &'static str) -> Column {
-    number(name).check(is_row_number)
-}
-
-const fn flag(name: &'static str) -> Column {
-    Column::new(name, Kind::Flag)
-}
-
-const fn text(name: &'static str) -> Column {
-    Column::new(name, Kind::Text)
-}
-
-const fn json(name: &'static str) -> Column {
-    Column::new(name, Kind::Json)
-}
-
-const fn id(name: &'static str) -> Column {
-    Column::new(name, Kind::Id)
 }
 
 const fn table(name: &'static str, order: &'static str, columns: &'static [Column]) -> Carried {
@@ -324,7 +159,11 @@ static FATES: [Fate; 18] = [
         )
         .without(&["lease"]),
     ),
-    Fate::Carried(table("url_history", "project, digest", &[number("project"), text("digest"), id("file"), number("saved_at")])),
+    Fate::Carried(table(
+        "url_history",
+        "project, digest",
+        &[number("project"), text("digest"), id("file"), number("saved_at")],
+    )),
     Fate::Carried(table(
         "url_tasks",
         "token",
@@ -494,16 +333,16 @@ mod tests {
                 Engine::Sqlite { read, .. } => {
                     sqlx::query_scalar(SQLITE).bind(table.name).fetch_all(read).await.unwrap()
                 }
-                Engine::Postgres(pool) => {
-                    sqlx::query_scalar(POSTGRES).bind(table.name).fetch_all(pool).await.unwrap()
-                }
+                Engine::Postgres(pool) => sqlx::query_scalar(POSTGRES).bind(table.name).fetch_all(pool).await.unwrap(),
             };
             let there: BTreeSet<&str> = columns.iter().map(String::as_str).collect();
             let known = table.columns.iter().map(|column| column.name).chain(table.without.iter().copied()).collect();
             assert_eq!(there, known, "decide what a snapshot does with each column of {}", table.name);
             for sql in [table.read_sql(records.engine()), table.write_sql(records.engine())] {
                 match records.engine() {
-                    Engine::Sqlite { write, .. } => drop(sqlx::query(AssertSqlSafe(sql)).bind("[]").execute(write).await.unwrap()),
+                    Engine::Sqlite { write, .. } => {
+                        drop(sqlx::query(AssertSqlSafe(sql)).bind("[]").execute(write).await.unwrap())
+                    }
                     Engine::Postgres(pool) if sql.contains("$1") => {
                         sqlx::query(AssertSqlSafe(sql)).bind("[]").execute(pool).await.unwrap();
                     }

@@ -53,7 +53,8 @@ pub struct Numbers {
 
 /// The tables whose numbers are carried, each with the column of the numbers.
 pub(super) fn numbered() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let has = |table: &str, column: &str| carried().any(|c| c.name == table && c.columns.iter().any(|c| c.name == column));
+    let has =
+        |table: &str, column: &str| carried().any(|c| c.name == table && c.columns.iter().any(|c| c.name == column));
     TABLES.iter().filter_map(move |table| Some((table.name, table.numbered.filter(|column| has(table.name, column))?)))
 }
 

@@ -19,7 +19,9 @@ impl Records {
         let mut statements = Vec::new();
         let members = groups.iter().flat_map(members_of).collect();
         let groups = groups.iter().map(group_row).collect();
-        for (name, rows) in [("files", files.iter().map(file_row).collect()), ("groups", groups), ("group_files", members)] {
+        for (name, rows) in
+            [("files", files.iter().map(file_row).collect()), ("groups", groups), ("group_files", members)]
+        {
             let rows: Vec<Value> = rows;
             let Some(table) = carried().find(|table| table.name == name) else { continue };
             let sql = table.write_sql(self.engine());
@@ -114,9 +116,11 @@ mod tests {
             metadata: stowage_model::Metadata::default(),
             tags: stowage_model::Tags::default(),
         };
-        for (name, row) in
-            [("files", file_row(&laid)), ("groups", group_row(&group)), ("group_files", members_of(&group).next().unwrap())]
-        {
+        for (name, row) in [
+            ("files", file_row(&laid)),
+            ("groups", group_row(&group)),
+            ("group_files", members_of(&group).next().unwrap()),
+        ] {
             let table = carried().find(|table| table.name == name).unwrap();
             let columns: BTreeSet<&str> = table.columns.iter().map(|column| column.name).collect();
             assert_eq!(row.as_object().unwrap().keys().map(String::as_str).collect::<BTreeSet<_>>(), columns, "{name}");

@@ -55,7 +55,8 @@ impl Rows {
         let found = carried().find(|known| known.name == table);
         let table = found.ok_or_else(|| RestoreError::Row(format!("there is no table `{table}`")))?;
         let rows = lines.lines().enumerate().map(|(number, line)| {
-            read_row(table, line).map_err(|fault| RestoreError::Row(format!("{}, line {}: {fault}", table.name, number + 1)))
+            read_row(table, line)
+                .map_err(|fault| RestoreError::Row(format!("{}, line {}: {fault}", table.name, number + 1)))
         });
         Ok(Self { table, rows: rows.collect::<Result<_, _>>()? })
     }
@@ -84,7 +85,9 @@ impl Rows {
         for row in &mut self.rows {
             let Some(cell) = row.get_mut(BYTES) else { continue };
             let Some(name) = text_of(cell) else { continue };
-            let Some(key) = blob(&name).and_then(|key| serde_json::value::to_raw_value(&key.0).ok()) else { return false };
+            let Some(key) = blob(&name).and_then(|key| serde_json::value::to_raw_value(&key.0).ok()) else {
+                return false;
+            };
             *cell = key;
         }
         true
@@ -182,8 +185,10 @@ impl Restore {
     pub async fn insert(&mut self, rows: &Rows) -> Result<(), RestoreError> {
         let sql = rows.table.write_sql(self.records.engine());
         let rows = serde_json::to_string(&rows.rows).map_err(|fault| RestoreError::Row(fault.to_string()))?;
-        within!(&mut self.tx, tx => drop(sqlx::query(AssertSqlSafe(sql)).bind(rows).execute(&mut **tx).await?));
-        Ok(())
+        let inserted = within!(&mut self.tx, tx => {
+            sqlx::query(AssertSqlSafe(sql)).bind(rows).execute(&mut **tx).await.map(drop)
+        });
+        Ok(inserted?)
     }
 
     /// Makes it what everybody sees. No table gives a number to a new row that is not behind its `last`.

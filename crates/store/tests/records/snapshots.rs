@@ -61,7 +61,9 @@ impl Snapshot {
     fn rows(&self) -> BTreeMap<&str, Vec<Value>> {
         let mut rows: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
         for (table, lines) in &self.lines {
-            rows.entry(table).or_default().extend(lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()));
+            rows.entry(table)
+                .or_default()
+                .extend(lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()));
         }
         rows
     }
@@ -197,8 +199,13 @@ async fn files_are_laid_down_as_they_are(case: Case) {
     let id = GroupId { uuid: ids.uuid(), count: 2 };
     let group = Group { id, project, created_at: Timestamp(7), members };
     assert!(records.lay(&files, std::slice::from_ref(&group)).await.unwrap());
-    let laid: HashMap<FileId, File> =
-        records.files(&files.iter().map(|file| file.id).collect::<Vec<_>>()).await.unwrap().into_iter().map(|f| (f.id, f)).collect();
+    let laid: HashMap<FileId, File> = records
+        .files(&files.iter().map(|file| file.id).collect::<Vec<_>>())
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|f| (f.id, f))
+        .collect();
     assert!(files.iter().all(|file| laid.get(&file.id) == Some(file)));
     assert_eq!(records.group(id).await.unwrap(), Some(group));
     assert_eq!(records.totals(project).await.unwrap().groups, 1);

@@ -25,7 +25,9 @@ pub(super) fn samples(size: u64, ids: &Ids) -> anyhow::Result<Vec<(&'static str,
     samples.push(("notes.txt", text(size, ids, |line, words| _ = writeln!(line, "{}.", words.join(" ")))));
     samples.push(("figures.csv", text(size, ids, |line, words| _ = writeln!(line, "{}", words.join(",")))));
     let mut paper = b"%PDF-1.7\n".to_vec();
-    paper.extend(text(size.saturating_sub(paper.len() + 6), ids, |line, words| _ = writeln!(line, "% {}", words.join(" "))));
+    paper.extend(text(size.saturating_sub(paper.len() + 6), ids, |line, words| {
+        _ = writeln!(line, "% {}", words.join(" "))
+    }));
     paper.extend(b"%%EOF\n");
     samples.push(("paper.pdf", paper));
     Ok(samples)
@@ -36,7 +38,9 @@ fn picture(width: u32, height: u32, ids: &Ids) -> Bitmap {
     let [from, to, ..] = *ids.uuid().as_bytes();
     let shade = |at: u32, of: u32| u8::try_from(at * 255 / of).unwrap_or(u8::MAX);
     let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
-    let data = pixels.flat_map(|(x, y)| [shade(x, width) ^ from, shade(y, height) ^ to, shade(x + y, width + height)]).collect();
+    let data = pixels
+        .flat_map(|(x, y)| [shade(x, width) ^ from, shade(y, height) ^ to, shade(x + y, width + height)])
+        .collect();
     Bitmap { width, height, layout: Layout::Rgb, data }
 }
 
@@ -71,8 +75,8 @@ fn text(size: usize, ids: &Ids, line: impl Fn(&mut String, &[&str])) -> Vec<u8> 
 
 /// Words of names, texts and tags.
 pub(super) const WORDS: [&str; 16] = [
-    "harbour", "summer", "invoice", "portrait", "garden", "report", "winter", "team", "market", "draft", "river", "street",
-    "cover", "product", "travel", "kitchen",
+    "harbour", "summer", "invoice", "portrait", "garden", "report", "winter", "team", "market", "draft", "river",
+    "street", "cover", "product", "travel", "kitchen",
 ];
 
 #[cfg(test)]

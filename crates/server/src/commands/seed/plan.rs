@@ -256,7 +256,12 @@ mod tests {
         assert!(files[0].uploaded_at < NOW.minus(YEAR / 2) && files[19_999].uploaded_at <= NOW);
         let share = |what: &dyn Fn(&File) -> bool| files.iter().filter(|file| what(file)).count();
         let temporary = |file: &File| file.stored_at.is_none() && file.removed_at.is_none();
-        assert!(files.iter().filter(|file| temporary(file)).all(|file| file.uploaded_at > NOW.minus(janitor().temporary_ttl)));
+        assert!(
+            files
+                .iter()
+                .filter(|file| temporary(file))
+                .all(|file| file.uploaded_at > NOW.minus(janitor().temporary_ttl))
+        );
         for (what, least, most) in [
             (share(&temporary), 100, 1000),
             (share(&|file| file.removed_at.is_some()), 700, 1300),
@@ -269,7 +274,10 @@ mod tests {
             assert!((least..=most).contains(&what), "{least} to {most}: {what}");
         }
         for file in &files {
-            assert!(file.removed_at.is_none_or(|at| at >= file.uploaded_at && at <= NOW && at > NOW.minus(janitor().removed_ttl)));
+            assert!(
+                file.removed_at
+                    .is_none_or(|at| at >= file.uploaded_at && at <= NOW && at > NOW.minus(janitor().removed_ttl))
+            );
         }
         for group in groups {
             assert!(group.id.count as usize == group.members.len() && group.members.len() <= 10);
