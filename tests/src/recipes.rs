@@ -96,6 +96,11 @@ async fn vitest() {
     if !is_run(&Runtime::Node) {
         return;
     }
+    let version = output(command("node").args(["--print", "process.versions.node"])).await;
+    if version.split('.').next().unwrap().parse::<u32>().unwrap() < 20 {
+        eprintln!("skipped: Vitest needs Node.js 20, here is {version}");
+        return;
+    }
     let folder = copied("javascript");
     let mut run = tool(folder.path(), "vitest/vitest.mjs");
     run.args(["run", "--root", "vitest", "--reporter", "json"]);

@@ -36,10 +36,10 @@ struct Inner {
 impl Dev {
     /// Opens the configured world, with the clock and the ids that are handed in, and begins to work.
     pub async fn open(options: Options, build: Arc<dyn Build>, clock: Clock, ids: Ids) -> anyhow::Result<Self> {
-        let seed = match options.seed.as_os_str().is_empty() {
-            true => None,
-            false => Some(Arc::new(Seed::of_folder(&options.seed).await.context("the seed (`dev.seed`)")?)),
-        };
+        let mut seed = None;
+        if !options.seed.as_os_str().is_empty() {
+            seed = Some(Arc::new(Seed::of_folder(&options.seed).await.context("the seed (`dev.seed`)")?));
+        }
         let configured = make(&options, seed.clone(), &*build, Place::Configured, clock, ids).await?;
         let (sessions, making) = (RwLock::default(), tokio::sync::Mutex::default());
         Ok(Self(Arc::new(Inner { options, build, seed, configured: Arc::new(configured), sessions, making })))

@@ -177,7 +177,7 @@ pub struct Description {
     pub source: Option<String>,
 }
 
-/// The ETag of a file of these bytes: 32 hexadecimal digits, the form of the recorded ETags.
+/// What tells a file of these bytes from others, as the records keep it: 32 hexadecimal digits.
 pub fn etag_of(hasher: &blake3::Hasher) -> String {
     hasher.finalize().to_hex()[..32].to_owned()
 }

@@ -1,5 +1,6 @@
 //! Building a server as it is configured, without a listener: the configured one, and, for sessions of tests, others beside it.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,20 +68,30 @@ impl Build for Builder {
     }
 }
 
+/// What tells the worlds that a server builds aside from those of others which share its database or bucket: the next server in the
+/// same data folder removes what it finds of them.
+fn mark(config: &Config) -> String {
+    let folder = std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
+    let mut hasher = DefaultHasher::new();
+    folder.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
 /// The configuration of a world that is built aside: nothing of what it keeps lies where that of another does.
 fn aside(config: &Config, name: &str) -> Config {
+    let mark = mark(config);
     let mut config = config.clone();
     config.data_dir = config.data_dir.join(ASIDE).join(name);
     config.delivery.variant_folder = std::path::PathBuf::new();
     if config.database.url.starts_with("postgres") {
-        config.database.schema = Some(format!("{SCHEMA}{name}"));
+        config.database.schema = Some(format!("{SCHEMA}{mark}_{name}"));
     } else {
         config.database.url.clear();
         // Nobody misses it after a power cut.
         config.database.scratch = true;
     }
     if config.blobs.url.starts_with("s3:") {
-        config.blobs.branch = format!("{ASIDE}/{name}");
+        config.blobs.branch = format!("{ASIDE}/{mark}/{name}");
     } else {
         config.blobs.url.clear();
     }
@@ -92,10 +103,10 @@ impl Builder {
     pub(crate) async fn clear(&self) -> anyhow::Result<()> {
         let config = &self.config;
         if config.database.url.starts_with("postgres") {
-            Records::drop_schemas(&config.database, SCHEMA).await?;
+            Records::drop_schemas(&config.database, &format!("{SCHEMA}{}_", mark(config))).await?;
         }
         if config.blobs.url.starts_with("s3:") {
-            let options = stowage_store::blobs::Options { branch: ASIDE.to_owned(), ..config.blobs.clone() };
+            let options = stowage_store::blobs::Options { branch: format!("{ASIDE}/{}", mark(config)), ..config.blobs.clone() };
             Blobs::destroy(&options, &config.data_dir).await?;
         }
         match tokio::fs::remove_dir_all(config.data_dir.join(ASIDE)).await {

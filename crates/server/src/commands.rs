@@ -86,7 +86,7 @@ enum Command {
         action: webhook::Action,
     },
     /// Lay down many synthetic files for load tests; the server may run meanwhile
-    Seed(seed::Seed),
+    Seed(seed::Wanted),
     /// The doors for tests of a server that runs with `--dev`
     Dev(dev::Dev),
 }
@@ -153,7 +153,7 @@ fn run(line: Line) -> anyhow::Result<()> {
             Command::Project { action } => project::run(&config, action).await,
             Command::Storage { action } => Box::pin(storage::run(config, action)).await,
             Command::Webhook { action } => webhook::run(&config, action).await,
-            Command::Seed(seed) => Box::pin(seed::run(&config, seed)).await,
+            Command::Seed(wanted) => Box::pin(seed::run(&config, wanted)).await,
             Command::Dev(dev) => Box::pin(dev::run(&config, dev)).await,
             Command::CheckConfig | Command::Healthcheck => Ok(()),
         }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Runtime::Node;
-use super::check_progress;
+use super::{LOCAL, check_progress};
 use crate::stowage::Place;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/vendor-emulator");
@@ -13,8 +13,8 @@ async fn the_suites_of_the_clients_find_what_they_rely_on() {
     if !Node.is_here() {
         return;
     }
-    // The file names the folder as it is seen from that of the repository.
-    let place = Place::with(&[("STOWAGE_DEV__SEED", FOLDER)]).await;
+    // The file names the folder as it is seen from that of the repository, and expects another port.
+    let place = Place::with(&[("STOWAGE_DEV__SEED", FOLDER), LOCAL]).await;
     let server = place.serve(&["--config", &format!("{FOLDER}/stowage.toml")]).await;
     let seen = Node.run("emulator.mjs", json!({ "base": server.base })).await;
 
@@ -73,7 +73,6 @@ async fn the_suites_of_the_clients_find_what_they_rely_on() {
     assert_eq!(throttle["inTurn"], json!([429, 200, 429, 429, 200, 200]), "sessions are throttled apart");
 
     check_delivery(&seen["delivery"]);
-    assert_eq!(seen["wire"]["foreign"], json!([]));
 }
 
 fn check_groups(groups: &Value) {
@@ -122,7 +121,6 @@ fn check_urls(urls: &Value) {
         let first = told.iter().position(Value::is_null).unwrap_or_else(|| panic!("{what}: {told:?}"));
         assert!(told[first..told.len() - 1].iter().all(Value::is_null), "{what}: {told:?}");
     }
-    assert!(urls["incomputable"].as_array().unwrap().len() > 2, "each poll is a step");
 }
 
 fn check_delivery(delivery: &Value) {

@@ -55,7 +55,7 @@ impl Counts {
     }
 }
 
-/// A number from 0 up to 1 that looks as if it were drawn (SplitMix64).
+/// A number from 0 up to 1 that looks as if it were drawn (`SplitMix64`).
 fn chance(seed: u64, number: u64) -> f64 {
     let mut mixed = seed.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -44,7 +44,7 @@ impl Faults {
         });
         match met.as_deref().map(|rule| (&rule.checked.act.what, rule)) {
             Some((What::Refuse { code, text, .. }, rule)) => {
-                let text = text.clone().unwrap_or_else(|| format!("refused by the fault {}", rule.mark()));
+                let text = text.clone().unwrap_or_else(|| format!("{code}: refused by the fault {}", rule.mark()));
                 CopyOrder::Fail { code: code.clone(), text }
             }
             _ => CopyOrder::Go,

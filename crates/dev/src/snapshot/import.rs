@@ -48,7 +48,7 @@ impl From<RestoreError> for DevError {
 pub(crate) async fn import(world: Arc<World>, body: Body) -> Result<Imported, DevError> {
     let archive = receive(&world.parts.blobs, body).await?;
     let reader = open(&archive)?;
-    let checked = tokio::task::spawn_blocking(move || check(reader)).await.map_err(crashed)??;
+    let checked = tokio::task::spawn_blocking(move || check(reader)).await.map_err(|crash| crashed(&crash))??;
     let Checked { head, end } = checked;
     let Head { stowage_snapshot: _, version, made_at, clock, faults, holds } = head;
     let work = async || {
@@ -67,7 +67,7 @@ pub(crate) async fn import(world: Arc<World>, body: Body) -> Result<Imported, De
     Ok(Imported { version, made_at, rows: end.rows, contents: end.contents, left_behind: end.left_behind })
 }
 
-fn crashed(crash: tokio::task::JoinError) -> DevError {
+fn crashed(crash: &tokio::task::JoinError) -> DevError {
     DevError::failed(crash.to_string())
 }
 
@@ -170,7 +170,7 @@ async fn keep(blobs: &Blobs, archive: &Finished, kept: &mut HashMap<String, Blob
     let mut settle = |done: Result<(String, Result<BlobKey, BlobError>), tokio::task::JoinError>| match done {
         Ok((name, Ok(key))) => drop(kept.insert(name, key)),
         Ok((_, Err(failure))) => failed = Some(DevError::from(failure)),
-        Err(crash) => failed = Some(crashed(crash)),
+        Err(crash) => failed = Some(crashed(&crash)),
     };
     let mut draft = None;
     let mut broken = None;

@@ -124,9 +124,9 @@ impl<R: Read + Seek> Archive<R> {
         }
         self.begin(len);
         let records = self.whole()?;
-        let size = records.lines().find_map(|line| line.split_once(' ')?.1.strip_prefix("size=")?.parse().ok());
+        let size = records.lines().find_map(|line| line.split_once(' ')?.1.strip_prefix("size=")?.parse::<u64>().ok());
         match size {
-            Some(size) if size <= i64::MAX as u64 => {
+            Some(size) if i64::try_from(size).is_ok() => {
                 self.skip()?;
                 Ok(size)
             }

@@ -24,7 +24,7 @@ const PIECE: usize = 5000;
 const TRIES: usize = 20;
 
 #[derive(Args)]
-pub(super) struct Seed {
+pub(super) struct Wanted {
     /// How many files
     #[arg(long, value_name = "N")]
     count: NonZeroU64,
@@ -43,10 +43,10 @@ fn bytes(text: &str) -> Result<u64, serde::de::value::Error> {
     stowage_model::units::bytes(text.into_deserializer())
 }
 
-pub(super) async fn run(config: &Config, seed: Seed) -> anyhow::Result<()> {
+pub(super) async fn run(config: &Config, wanted: Wanted) -> anyhow::Result<()> {
     let clock = Clock::machine();
     let records = open(config, &clock).await?;
-    let done = Box::pin(lay(config, &records, &clock, &seed)).await;
+    let done = Box::pin(lay(config, &records, &clock, &wanted)).await;
     records.close().await;
     done
 }
@@ -61,16 +61,16 @@ async fn open(config: &Config, clock: &Clock) -> anyhow::Result<Records> {
     }
 }
 
-async fn lay(config: &Config, records: &Records, clock: &Clock, seed: &Seed) -> anyhow::Result<()> {
-    let project = find(config, records, seed.project.as_ref()).await?;
-    let number = seed.seed.unwrap_or_else(|| Ids::random().uuid().as_u64_pair().0 >> 12);
+async fn lay(config: &Config, records: &Records, clock: &Clock, wanted: &Wanted) -> anyhow::Result<()> {
+    let project = find(config, records, wanted.project.as_ref()).await?;
+    let number = wanted.seed.unwrap_or_else(|| Ids::random().uuid().as_u64_pair().0 >> 12);
     let ids = Ids::seeded(number);
-    let samples = plant(config, records, clock, &ids, &project, seed).await?;
-    let count = seed.count.get() - samples.len() as u64;
+    let samples = Box::pin(plant(config, records, clock, &ids, &project, wanted)).await?;
+    let count = wanted.count.get() - samples.len() as u64;
     let (janitor, now) = (&config.janitor, clock.now());
     let mut plan = Plan::new(project.id, samples, count, now, janitor, ids);
-    let bar = bar("laid down", seed.count.get());
-    bar.set_position(seed.count.get() - count);
+    let bar = bar("laid down", wanted.count.get());
+    bar.set_position(wanted.count.get() - count);
     loop {
         let Laid { mut files, mut groups } = plan.next(PIECE)?;
         if files.is_empty() {
@@ -89,7 +89,7 @@ async fn lay(config: &Config, records: &Records, clock: &Clock, seed: &Seed) -> 
     }
     bar.finish_and_clear();
     let (key, groups) = (&project.public_key, plan.groups());
-    say(&format!("{} file(s) and {groups} group(s) laid down in {key} (--seed {number})", seed.count));
+    say(&format!("{} file(s) and {groups} group(s) laid down in {key} (--seed {number})", wanted.count));
     Ok(())
 }
 
@@ -109,13 +109,13 @@ async fn plant(
     clock: &Clock,
     ids: &Ids,
     project: &Project,
-    seed: &Seed,
+    wanted: &Wanted,
 ) -> anyhow::Result<Vec<File>> {
     let blobs = run::open_blobs(config).await?;
     let intake = Intake::new(records.clone(), blobs, clock.clone(), ids.clone(), config.scan.clone());
     let mut seedlings = Vec::new();
-    let wanted = usize::try_from(seed.count.get()).unwrap_or(usize::MAX);
-    for (name, bytes) in content::samples(seed.size, ids)?.into_iter().take(wanted) {
+    let most = usize::try_from(wanted.count.get()).unwrap_or(usize::MAX);
+    for (name, bytes) in content::samples(wanted.size, ids)?.into_iter().take(most) {
         let mut incoming = intake.begin();
         incoming.write(bytes.into()).await?;
         let description = Description {

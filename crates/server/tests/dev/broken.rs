@@ -201,12 +201,12 @@ async fn copies_to_a_storage_are_refused() {
     let records = server.records();
     let storage = records.storages().await.unwrap()[0].id;
     let first = stowage_store::records::CopyId(0);
-    until("the copy was refused", async || counts(&server, copy).await == (1, 1)).await;
+    until("the copy was refused", async || counts(&server, copy).await.1 > 0).await;
     // What S3 refuses is tried again; in the end it is given up.
     let (advanced, _) = dev(&server, Method::POST, "/_dev/clock/advance", json!({ "by": "4d" })).await;
     assert_eq!(advanced, StatusCode::OK);
     let failed = records.failed_copies(storage, first, 9).await.unwrap();
-    assert!(failed[0].error.contains("NoSuchBucket") && failed[0].error.contains("made up"), "{failed:?}");
+    assert_eq!(failed[0].error, "made up");
     assert!(counts(&server, copy).await.1 > 1);
     server.stop().await;
 }

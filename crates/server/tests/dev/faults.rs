@@ -1,8 +1,12 @@
 //! Faults: rules, what they match, and refusals in the words of each API.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
 use reqwest::multipart::Form;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::resets::dev;
 use super::support::{self, Server, json as body_of};
@@ -272,6 +276,17 @@ async fn each_value_of_a_form_is_hit_once() {
     server.stop().await;
 }
 
+/// An access token of the project with this secret.
+fn token(secret: &str, now: i64) -> String {
+    let claims = json!({ "iat": now, "exp": now + 3600 });
+    let body = [json!({ "alg": "HS256", "typ": "JWT" }), claims]
+        .map(|part| URL_SAFE_NO_PAD.encode(part.to_string()))
+        .join(".");
+    let mut mac = Hmac::<Sha256>::new_from_slice(&Sha256::digest(secret)).unwrap();
+    mac.update(body.as_bytes());
+    format!("{body}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+}
+
 #[tokio::test]
 async fn rules_match_what_they_name() {
     let file = "[[projects]]\npublic_key = \"demopublickey\"\nsecret_keys = [\"demosecretkey\"]\n\
@@ -293,6 +308,12 @@ async fn rules_match_what_they_name() {
     };
     let of_other = json!({ "project": "other" });
     assert!(hit(of_other.clone(), form("other")).await && !hit(of_other.clone(), form("demopublickey")).await);
+    let by_token = |secret: &str| {
+        let form = Form::new().part("file", support::part("a.txt", b"x", "text/plain"));
+        let authorization = format!("Bearer {}", token(secret, server.clock.now().seconds()));
+        server.http.post(server.url("/base/")).header("Authorization", authorization).multipart(form)
+    };
+    assert!(hit(of_other.clone(), by_token("secret")).await && !hit(of_other.clone(), by_token("demosecretkey")).await);
     let info = |key: &str| server.get(&format!("/info/?pub_key={key}&file_id={mine}"));
     assert!(hit(of_other.clone(), info("other")).await && !hit(of_other.clone(), info("demopublickey")).await);
     let list = |key: &str| server.get("/files/").header("Authorization", format!("Uploadcare.Simple {key}:x"));

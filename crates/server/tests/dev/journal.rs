@@ -145,7 +145,8 @@ async fn a_test_may_wait_for_what_is_to_come() {
 async fn worlds_have_journals_of_their_own() {
     let server = Server::dev(&[("STOWAGE_DEV__JOURNAL", "2")]).await;
     for _ in 0..3 {
-        server.get("/files/").header("x-stowage-session", "one").send().await.unwrap();
+        let refused = server.get("/files/").header("x-stowage-session", "one").send().await.unwrap();
+        assert_eq!(refused.status(), StatusCode::NOT_ACCEPTABLE, "{}", refused.text().await.unwrap());
     }
     server.file("a.txt", b"hello", "text/plain").await;
     let list = get(&server, "/_dev/sessions/one/journal").await;

@@ -26,7 +26,7 @@ pub(super) fn samples(size: u64, ids: &Ids) -> anyhow::Result<Vec<(&'static str,
     samples.push(("figures.csv", text(size, ids, |line, words| _ = writeln!(line, "{}", words.join(",")))));
     let mut paper = b"%PDF-1.7\n".to_vec();
     paper.extend(text(size.saturating_sub(paper.len() + 6), ids, |line, words| {
-        _ = writeln!(line, "% {}", words.join(" "))
+        _ = writeln!(line, "% {}", words.join(" "));
     }));
     paper.extend(b"%%EOF\n");
     samples.push(("paper.pdf", paper));

@@ -23,7 +23,7 @@ pub(super) enum Kind {
 
 /// What the column is in a snapshot.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Source {
+enum Source {
     Itself,
     /// An expression that both engines understand.
     Sql(&'static str),
@@ -37,7 +37,7 @@ pub(in super::super) struct Column {
     pub(in super::super) name: &'static str,
     kind: Kind,
     nullable: bool,
-    pub(super) source: Source,
+    source: Source,
     /// Whether a value of the right kind also makes sense.
     check: fn(&RawValue) -> bool,
 }
@@ -53,6 +53,10 @@ impl Column {
 
     pub(super) const fn as_sql(self, sql: &'static str) -> Self {
         Self { source: Source::Sql(sql), ..self }
+    }
+
+    pub(super) const fn as_digits(self, of: &'static str) -> Self {
+        Self { source: Source::Digits(of), ..self }
     }
 
     pub(super) const fn check(self, check: fn(&RawValue) -> bool) -> Self {
