@@ -136,7 +136,19 @@ impl World {
     /// Forgets everything but what the stores keep.
     pub(crate) async fn forget(&self) {
         // Whoever adds something to a world decides here what a reset does with it, and an import of a snapshot.
-        let Self { parts, place: _, front: _, gate: _, holds, faults, captured, journal, seed: _, sowing: _, workers: _ } = self;
+        let Self {
+            parts,
+            place: _,
+            front: _,
+            gate: _,
+            holds,
+            faults,
+            captured,
+            journal,
+            seed: _,
+            sowing: _,
+            workers: _,
+        } = self;
         holds.wipe();
         faults.wipe();
         captured.wipe();

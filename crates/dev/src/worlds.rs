@@ -61,15 +61,13 @@ impl Dev {
     /// The world of a session, made where it is new; the configured one where there is none.
     pub(crate) async fn world(&self, name: Option<&SessionName>) -> Result<Arc<World>, DevError> {
         let Some(name) = name else { return Ok(Arc::clone(&self.0.configured)) };
-        match self.known(name) {
-            Some(world) => Ok(world),
-            None => {
-                // It is made also when the client goes away: half a world would belong to nobody.
-                let (dev, name) = (self.clone(), name.clone());
-                let made = tokio::spawn(async move { dev.make(&name).await }).await;
-                made.map_err(|crash| DevError::failed(format!("the session could not be made: {crash}")))?
-            }
+        if let Some(world) = self.known(name) {
+            return Ok(world);
         }
+        // It is made also when the client goes away: half a world would belong to nobody.
+        let (dev, name) = (self.clone(), name.clone());
+        let made = tokio::spawn(async move { dev.make(&name).await }).await;
+        made.map_err(|crash| DevError::failed(format!("the session could not be made: {crash}")))?
     }
 
     async fn make(&self, name: &SessionName) -> Result<Arc<World>, DevError> {
@@ -87,7 +85,8 @@ impl Dev {
             });
         }
         let place = Place::Aside(Ids::random().hex(16));
-        let world = make(&self.0.options, self.0.seed.clone(), &*self.0.build, place, Clock::driven(), Ids::driven()).await?;
+        let world =
+            make(&self.0.options, self.0.seed.clone(), &*self.0.build, place, Clock::driven(), Ids::driven()).await?;
         let world = Arc::new(world);
         self.0.sessions.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), Arc::clone(&world));
         Ok(world)

@@ -106,7 +106,8 @@ impl Builder {
             Records::drop_schemas(&config.database, &format!("{SCHEMA}{}_", mark(config))).await?;
         }
         if config.blobs.url.starts_with("s3:") {
-            let options = stowage_store::blobs::Options { branch: format!("{ASIDE}/{}", mark(config)), ..config.blobs.clone() };
+            let options =
+                stowage_store::blobs::Options { branch: format!("{ASIDE}/{}", mark(config)), ..config.blobs.clone() };
             Blobs::destroy(&options, &config.data_dir).await?;
         }
         match tokio::fs::remove_dir_all(config.data_dir.join(ASIDE)).await {
@@ -239,13 +240,9 @@ fn unknown_keys(config: &Config) -> UnknownKeys {
     if !config.dev.enabled || !config.dev.create_projects {
         return UnknownKeys::Refuse;
     }
-    match config.declared_projects().unwrap_or_default().into_iter().next() {
-        Some(template) => UnknownKeys::Create(Arc::new(template)),
-        None => {
-            warn!(
-                "dev.create_projects does nothing without a configured project, which would be the model of those to come"
-            );
-            UnknownKeys::Refuse
-        }
+    if let Some(template) = config.declared_projects().unwrap_or_default().into_iter().next() {
+        return UnknownKeys::Create(Arc::new(template));
     }
+    warn!("dev.create_projects does nothing without a configured project, which would be the model of those to come");
+    UnknownKeys::Refuse
 }

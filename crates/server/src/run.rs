@@ -48,7 +48,7 @@ pub struct Running {
 
 /// What runs behind the listener.
 enum House {
-    Plain(Parts),
+    Plain(Box<Parts>),
     /// With the doors for tests.
     Dev(Dev),
 }
@@ -214,7 +214,7 @@ pub async fn start(config: Config, role: Role, clock: Clock, ids: Ids) -> anyhow
         if let (Some(listener), Some(state)) = (listener, parts.state.clone()) {
             serving = Some(serve(listener, stowage_api::service(state), &config, &stop));
         }
-        House::Plain(parts)
+        House::Plain(Box::new(parts))
     };
     let running = Running { address, stop, serving, working, house };
     if let Some(address) = address {

@@ -194,7 +194,7 @@ async fn a_temporary_file_vanishes_after_its_24_hours_and_a_stored_one_stays() {
         async move { request.send().await.unwrap().status().as_u16() }
     };
     let second = std::time::Duration::from_secs(1);
-    server.clock.advance(DAY - second);
+    server.clock.advance(DAY.checked_sub(second).unwrap());
     server.janitor().tidy().await.unwrap();
     for id in &temporary {
         assert_eq!((status(id).await, info(id).await), (200, 200), "24 hours are not over yet");

@@ -3,10 +3,10 @@
 
 mod support;
 
-#[path = "dev/document.rs"]
-mod document;
 #[path = "dev/broken.rs"]
 mod broken;
+#[path = "dev/document.rs"]
+mod document;
 #[path = "dev/driving.rs"]
 mod driving;
 #[path = "dev/faults.rs"]

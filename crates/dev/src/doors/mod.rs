@@ -163,11 +163,23 @@ mod tests {
     fn pages_of_this_machine_and_configured_ones_may_use_the_doors() {
         let configured = ["https://tests.example.com".to_owned()];
         let may = |origin: &str| may_use(&HeaderValue::from_str(origin).unwrap(), &configured);
-        for origin in ["http://localhost:3000", "https://127.0.0.1", "http://127.8.9.1:1", "http://[::1]:5173", "http://a.localhost"] {
+        for origin in [
+            "http://localhost:3000",
+            "https://127.0.0.1",
+            "http://127.8.9.1:1",
+            "http://[::1]:5173",
+            "http://a.localhost",
+        ] {
             assert!(may(origin), "{origin}");
         }
         assert!(may("https://tests.example.com"));
-        for origin in ["null", "https://example.com", "http://localhost.example.com", "http://10.0.0.1", "https://tests.example.com.evil"] {
+        for origin in [
+            "null",
+            "https://example.com",
+            "http://localhost.example.com",
+            "http://10.0.0.1",
+            "https://tests.example.com.evil",
+        ] {
             assert!(!may(origin), "{origin}");
         }
     }

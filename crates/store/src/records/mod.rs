@@ -29,9 +29,9 @@ mod jobs;
 mod lay;
 mod list;
 mod metadata;
-mod plant;
 #[cfg(test)]
 mod plans;
+mod plant;
 mod projects;
 mod remembered;
 mod restore;
