@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
+use futures_util::future::BoxFuture;
 use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderName, HeaderValue, Request, Response, header};
@@ -36,6 +37,9 @@ pub trait Watch: Send + Sync {
 
     /// Whether an upload of a project from this URL is answered by somebody else than the URL's host, which then need not be there.
     fn is_given(&self, project: &PublicKey, url: &str) -> bool;
+
+    /// Ends when whatever the request has begun is to be broken off.
+    fn cut_off(&self) -> BoxFuture<'static, ()>;
 }
 
 /// Put into a request by whoever wants to follow it.
@@ -166,14 +170,26 @@ pub(crate) fn cause(state: &State, parts: &Parts) -> Cause {
 /// Runs work in a task of its own, which goes on when the client goes away, under the id of the request that is being
 /// answered. None if the work crashed.
 pub(crate) async fn finish<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<T> {
-    spawn(work).await.ok()
+    spawn(work).await.ok().flatten()
 }
 
-/// The same for work that may go on after the answer.
-pub(crate) fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
-    match REQUEST.try_with(Clone::clone) {
-        Ok(current) => tokio::spawn(REQUEST.scope(current, work)),
-        Err(_) => tokio::spawn(work),
+/// The same for work that may go on after the answer; none where it was broken off.
+pub(crate) fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<Option<T>> {
+    let current = REQUEST.try_with(Clone::clone).ok();
+    let cut_off = current.as_ref().and_then(|current| Some(current.watched.as_ref()?.0.cut_off()));
+    let work = async move {
+        match cut_off {
+            None => Some(work.await),
+            Some(cut_off) => tokio::select! {
+                biased;
+                done = work => Some(done),
+                () = cut_off => None,
+            },
+        }
+    };
+    match current {
+        Some(current) => tokio::spawn(REQUEST.scope(current, work)),
+        None => tokio::spawn(work),
     }
 }
 

@@ -290,6 +290,11 @@ impl Captured {
         self.ring().entries.retain(|entry| name.is_some_and(|name| entry.head.name != name));
     }
 
+    /// Forgets what the webhooks of a project were told; numbers go on.
+    pub(crate) fn forget_project(&self, key: &str) {
+        self.ring().entries.retain(|entry| entry.head.project.as_deref() != Some(key));
+    }
+
     /// Forgets everything: numbers begin anew.
     pub(crate) fn wipe(&self) {
         let Inner { clock: _, ring: _, changed: _ } = &*self.0;

@@ -61,6 +61,12 @@ impl From<RecordsError> for DevError {
 
 impl From<BlobError> for DevError {
     fn from(failure: BlobError) -> Self {
+        if let BlobError::Io(error) = &failure
+            && error.kind() == std::io::ErrorKind::NotFound
+        {
+            // What is received lies in the blob store, which a reset empties.
+            return Self::clash("a reset came in between, and what had been received is gone; send it again");
+        }
         Self::failed(failure.to_string())
     }
 }

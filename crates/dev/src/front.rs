@@ -9,11 +9,13 @@ use axum::body::Body;
 use axum::response::IntoResponse;
 use axum::{BoxError, Router};
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use stowage_api::{Watch, Watched};
 use stowage_jobs::Meddle;
 use stowage_model::PublicKey;
+use tokio::sync::oneshot;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tower::{Service, ServiceExt};
 use uuid::Uuid;
@@ -23,6 +25,11 @@ use crate::holds::Holds;
 use crate::journal::Record;
 use crate::session::SessionName;
 use crate::{Dev, DevError, World, doors};
+
+/// How often a request looks for its session where that is ended at the same moment.
+const ATTEMPTS: u32 = 3;
+/// Bodies up to so many bytes leave at once, also where the client does not read them.
+const SMALL: u64 = 64 << 10;
 
 /// The service behind the main listener, with the doors for tests.
 #[derive(Clone)]
@@ -64,11 +71,18 @@ where
                     Err(never) => match never {},
                 };
             }
-            let world = match world_of(&dev, request.headers(), request.uri().path()).await {
-                Ok(world) => world,
-                Err(refused) => return Ok(refused.into_response()),
-            };
-            serve(&world, request).await
+            for _ in 0..ATTEMPTS {
+                let world = match world_of(&dev, request.headers(), request.uri().path()).await {
+                    Ok(world) => world,
+                    Err(refused) => return Ok(refused.into_response()),
+                };
+                let pass = world.gate.enter().await;
+                // A session that was ended meanwhile begins anew.
+                if !world.has_ended() {
+                    return serve(&world, pass, request).await;
+                }
+            }
+            Err(cut_off())
         })
     }
 }
@@ -98,11 +112,14 @@ impl Watch for Inside {
     fn is_given(&self, project: &PublicKey, url: &str) -> bool {
         self.holds.gives(project.as_str(), url)
     }
+
+    fn cut_off(&self) -> BoxFuture<'static, ()> {
+        Box::pin(self.pass.cut.clone().cancelled_owned())
+    }
 }
 
 /// Lets a request into its world.
-async fn serve(world: &World, mut request: Request<Body>) -> Result<Response<Body>, io::Error> {
-    let pass = world.gate.enter().await;
+async fn serve(world: &World, pass: Pass, mut request: Request<Body>) -> Result<Response<Body>, io::Error> {
     // Not before: who waits at the gate while the world is reset belongs to the time after it.
     let record = world.journal.begin(&request, world.parts.clock.now());
     if let Some(record) = &record {
@@ -124,9 +141,27 @@ async fn serve(world: &World, mut request: Request<Body>) -> Result<Response<Bod
         answer = record.answer(answer);
     }
     Ok(answer.map(|body| {
-        let cut = Box::pin(inside.pass.cut.clone().cancelled_owned());
-        Body::new(Sending { body, cut, _inside: inside })
+        let cut = inside.pass.cut.clone();
+        let inside = if body.size_hint().upper().is_some_and(|size| size <= SMALL) {
+            Stays::Here { _inside: inside }
+        } else {
+            Stays::Aside { _sending: aside(inside) }
+        };
+        Body::new(Sending { body, cut: Box::pin(cut.cancelled_owned()), _inside: inside })
     }))
+}
+
+/// Stays inside until what is returned is dropped, or until it is cut off: a client that has stopped reading has nobody ask for more of a
+/// body, so that the body itself would never learn of it.
+fn aside(inside: Arc<Inside>) -> oneshot::Sender<()> {
+    let (sending, sent) = oneshot::channel();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = sent => {}
+            () = inside.pass.cut.cancelled() => {}
+        }
+    });
+    sending
 }
 
 /// Answers a request, or has it meet a fault.
@@ -199,7 +234,13 @@ fn cut_off() -> io::Error {
 struct Sending {
     body: Body,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
-    _inside: Arc<Inside>,
+    _inside: Stays,
+}
+
+/// How somebody stays inside while a body is sent.
+enum Stays {
+    Here { _inside: Arc<Inside> },
+    Aside { _sending: oneshot::Sender<()> },
 }
 
 impl HttpBody for Sending {

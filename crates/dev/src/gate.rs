@@ -40,13 +40,19 @@ impl Gate {
     pub(crate) async fn alone(&self) -> OwnedRwLockWriteGuard<()> {
         let alone = Arc::clone(&self.lock).write_owned();
         tokio::pin!(alone);
-        if let Ok(alone) = tokio::time::timeout(PATIENCE, &mut alone).await {
-            return alone;
+        loop {
+            if let Ok(alone) = tokio::time::timeout(PATIENCE, &mut alone).await {
+                return alone;
+            }
+            // Again and again: another who wanted it alone may have been first, and have let in others since.
+            self.cut_off();
         }
-        self.cut.read().unwrap_or_else(PoisonError::into_inner).cancel();
-        let alone = alone.await;
-        *self.cut.write().unwrap_or_else(PoisonError::into_inner) = CancellationToken::new();
-        alone
+    }
+
+    /// Cuts off those who are inside, and nobody who comes later.
+    fn cut_off(&self) {
+        let mut cut = self.cut.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *cut).cancel();
     }
 }
 
@@ -70,5 +76,28 @@ mod tests {
         drop(two);
         alone.await.unwrap();
         assert!(!gate.enter().await.cut.is_cancelled(), "who comes afterwards is not cut off");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_between_two_who_want_it_alone_has_as_long_as_others() {
+        let gate = Arc::new(Gate::new());
+        let first = gate.alone().await;
+        let between = tokio::spawn({
+            let gate = Arc::clone(&gate);
+            async move { gate.enter().await }
+        });
+        tokio::task::yield_now().await;
+        let second = tokio::spawn({
+            let gate = Arc::clone(&gate);
+            async move { drop(gate.alone().await) }
+        });
+        // Longer than the second one has patience.
+        tokio::time::sleep(PATIENCE + PATIENCE / 2).await;
+        drop(first);
+        let between = between.await.unwrap();
+        assert!(!between.cut.is_cancelled(), "it has only just come");
+        between.cut.cancelled().await;
+        drop(between);
+        second.await.unwrap();
     }
 }

@@ -1,10 +1,12 @@
 //! One complete server with what tests have put into it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use stowage_api::Front;
-use stowage_model::PublicKey;
+use stowage_model::{ProjectId, PublicKey};
+use stowage_store::records::{DeliveryFilter, DeliveryState, Records, RecordsError};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
@@ -13,10 +15,13 @@ use crate::DevError;
 use crate::capture::Captured;
 use crate::faults::Faults;
 use crate::gate::Gate;
-use crate::holds::Holds;
+use crate::holds::{Holds, JobKey};
 use crate::journal::Journal;
 use crate::parts::{Parts, Place};
 use crate::seed::Seed;
+
+/// The most open jobs that are looked at of each kind; holds know no more either.
+const MOST_JOBS: u32 = 10_000;
 
 /// A world.
 pub struct World {
@@ -38,6 +43,7 @@ pub struct World {
     /// One seed is sown at a time.
     pub(crate) sowing: tokio::sync::Mutex<()>,
     workers: tokio::sync::Mutex<Workers>,
+    ended: AtomicBool,
 }
 
 /// What works beside serving.
@@ -61,7 +67,20 @@ impl World {
             parts.state.clone().ok_or_else(|| anyhow::anyhow!("the doors for tests need a process that serves"))?;
         let front = stowage_api::service(state);
         let (gate, sowing, workers) = (Gate::new(), tokio::sync::Mutex::default(), tokio::sync::Mutex::default());
-        Ok(Self { parts, place, front, gate, holds, faults, captured, journal, seed, sowing, workers })
+        Ok(Self {
+            parts,
+            place,
+            front,
+            gate,
+            holds,
+            faults,
+            captured,
+            journal,
+            seed,
+            sowing,
+            workers,
+            ended: AtomicBool::new(false),
+        })
     }
 
     /// Its parts.
@@ -109,6 +128,19 @@ impl World {
         done
     }
 
+    /// The same for what may take long: whoever wants the world alone cuts it off; then there is nothing.
+    pub(crate) async fn paused_inside<T>(&self, work: impl AsyncFnOnce() -> T) -> Option<T> {
+        let pass = self.gate.enter().await;
+        self.paused(async || {
+            tokio::select! {
+                biased;
+                () = pass.cut.cancelled() => None,
+                done = work() => Some(done),
+            }
+        })
+        .await
+    }
+
     /// Does something while nothing works and nothing is served.
     pub(crate) async fn alone<T>(&self, work: impl AsyncFnOnce() -> T) -> T {
         let _alone = self.gate.alone().await;
@@ -118,16 +150,24 @@ impl World {
     /// Stops it for good.
     pub(crate) async fn end(&self) {
         let _alone = self.gate.alone().await;
+        self.ended.store(true, Ordering::Release);
         Self::stop(&mut *self.workers.lock().await).await;
+    }
+
+    /// Whether it was stopped for good: whoever comes in then has come too late.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
     }
 
     /// Makes it what it was after its start.
     pub(crate) async fn reset(&self) -> Result<(), DevError> {
         self.alone(async || {
-            self.parts.records.wipe().await?;
-            self.parts.blobs.wipe().await?;
-            self.forget().await;
-            (self.parts.declare)().await?;
+            let Parts { records, blobs, declare, .. } = &self.parts;
+            records.wipe().await?;
+            // Side by side, and whatever comes of the blobs: nothing may remember files that the records do not know.
+            let (wiped, ()) = tokio::join!(blobs.wipe(), self.forget());
+            wiped?;
+            declare().await?;
             self.sow(None).await
         })
         .await
@@ -148,6 +188,7 @@ impl World {
             seed: _,
             sowing: _,
             workers: _,
+            ended: _,
         } = self;
         holds.wipe();
         faults.wipe();
@@ -164,7 +205,9 @@ impl World {
             let Parts { records, delivery, janitor, clock, state, .. } = &self.parts;
             let project = records.project_by_key(key).await?;
             let project = project.ok_or_else(|| DevError::missing(format!("there is no project `{key}`")))?;
+            let jobs = jobs_of(records, project.id).await?;
             let files = records.wipe_project(project.id, clock.now()).await?;
+            self.forget_project(&project.public_key, &jobs);
             delivery.forget(&files);
             janitor.tidy().await.map_err(|failure| DevError::failed(failure.to_string()))?;
             if let Some(state) = state {
@@ -175,6 +218,44 @@ impl World {
         })
         .await
     }
+
+    /// Forgets what tests have put in for one project alone, and what was noted of it.
+    fn forget_project(&self, key: &PublicKey, jobs: &[JobKey]) {
+        // Whoever adds something to a world decides here what becomes of it when one project is reset.
+        let Self {
+            parts: _,
+            place: _,
+            front: _,
+            gate: _,
+            holds,
+            faults,
+            captured,
+            journal,
+            seed: _,
+            sowing: _,
+            workers: _,
+            ended: _,
+        } = self;
+        holds.forget_project(key.as_str(), jobs);
+        faults.forget_project(key);
+        captured.forget_project(key.as_str());
+        journal.forget_project(key);
+    }
+}
+
+/// The jobs of a project that have not ended.
+async fn jobs_of(records: &Records, project: ProjectId) -> Result<Vec<JobKey>, RecordsError> {
+    let fetches = records.open_jobs(MOST_JOBS).await?.into_iter();
+    let fetches = fetches.filter(|job| job.task.project == project).map(|job| JobKey::FromUrl(job.task.token));
+    let mut jobs: Vec<JobKey> = fetches.collect();
+    let pending =
+        DeliveryFilter { project: Some(project), state: Some(DeliveryState::Pending), ..DeliveryFilter::default() };
+    jobs.extend(
+        records.deliveries(&pending, MOST_JOBS).await?.into_iter().map(|delivery| JobKey::Webhook(delivery.id)),
+    );
+    let copies = records.open_copies(MOST_JOBS).await?.into_iter();
+    jobs.extend(copies.filter(|copy| copy.project == project).map(|copy| JobKey::Copy(copy.id)));
+    Ok(jobs)
 }
 
 async fn forget(parts: &Parts) {

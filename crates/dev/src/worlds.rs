@@ -111,10 +111,12 @@ impl Dev {
     pub(crate) async fn remove_all(&self) -> Result<(), DevError> {
         let _alone = self.0.making.lock().await;
         let sessions = std::mem::take(&mut *self.0.sessions.write().unwrap_or_else(PoisonError::into_inner));
+        let mut outcome = Ok(());
         for world in sessions.into_values() {
-            self.discard(&world).await?;
+            // All of them, whatever becomes of one: nobody could end them later.
+            outcome = outcome.and(self.discard(&world).await);
         }
-        Ok(())
+        outcome
     }
 
     async fn discard(&self, world: &World) -> Result<(), DevError> {
@@ -165,7 +167,14 @@ async fn make(
     let tools = Tools { clock, ids, meddler: Some(Arc::new(meddling)) };
     let parts = build.build(place.clone(), tools).await?;
     let world = World::new(parts, place, holds, faults, captured, journal, seed)?;
-    world.begin().await?;
+    if let Err(failure) = world.begin().await {
+        // Nobody could end it later, and the next request would make another.
+        world.end().await;
+        if let Err(left) = build.remove(world.place.clone(), &world.parts).await {
+            warn!(%left, "what a session has kept that could not begin could not be removed");
+        }
+        return Err(failure.into());
+    }
     Ok(world)
 }
 

@@ -49,6 +49,9 @@ pub struct Options {
     pub grace: Duration,
 }
 
+/// Files that were uploaded at one moment have times some microseconds apart, so that lists can page by them; they expire together.
+const AT_ONCE: Duration = Duration::from_millis(1);
+
 /// The janitor.
 #[derive(Clone)]
 pub struct Janitor {
@@ -121,7 +124,7 @@ impl Janitor {
         let now = self.clock.now();
         let mut report = Report::default();
         loop {
-            let (cutoff, copies_since) = (now.minus(self.options.temporary_ttl), now.minus(self.copies_keep));
+            let (cutoff, copies_since) = (self.expires_before(now), now.minus(self.copies_keep));
             let expired = self.records.expire_files(cutoff, copies_since, now, BATCH, &self.cause).await?;
             report.expired += expired.len() as u64;
             tell(&expired);
@@ -149,6 +152,11 @@ impl Janitor {
         }
         report.count();
         Ok(report)
+    }
+
+    /// When a temporary file was uploaded that expires now, at the latest.
+    fn expires_before(&self, now: Timestamp) -> Timestamp {
+        now.minus(self.options.temporary_ttl).plus(AT_ONCE)
     }
 
     /// Gives up multipart uploads whose time is over. The records let go of them first, so that nobody can complete one
@@ -238,7 +246,9 @@ impl Janitor {
         let now = self.clock.now();
         let ttl = self.options.temporary_ttl;
         // All of them at once: nothing is held but ids and times, and a dry run is a person's patience long.
-        for expired in self.records.expired_files(now.minus(ttl), now.minus(self.copies_keep), u32::MAX).await? {
+        for expired in
+            self.records.expired_files(self.expires_before(now), now.minus(self.copies_keep), u32::MAX).await?
+        {
             say(Deletion::Expired { file: expired.id, uploaded_at: expired.uploaded_at, size: expired.size, ttl });
         }
         let ttl = self.options.recovery_ttl;
@@ -248,8 +258,9 @@ impl Janitor {
         for upload in self.records.expired_uploads(now, u32::MAX).await? {
             say(Deletion::Upload { file: upload.id, started_at: upload.started_at });
         }
-        for blob in self.records.garbage(u32::MAX).await? {
-            say(Deletion::Garbage(blob));
+        for blobs in self.records.garbage(u32::MAX).await?.chunks(BATCH as usize) {
+            let known = self.records.known_blobs(blobs).await?;
+            blobs.iter().filter(|blob| !known.contains(*blob)).for_each(|blob| say(Deletion::Garbage(blob.clone())));
         }
         let ttl = self.options.removed_ttl;
         let count = self.records.purgeable(now.minus(ttl)).await?;

@@ -386,7 +386,13 @@ impl Carrier {
                 () = sleep_until(deadline) => break,
             }
         }
-        round.trips.shutdown().await;
+        // Some may have ended meanwhile, and are not to be begun again.
+        round.trips.abort_all();
+        while let Some(ended) = round.trips.join_next_with_id().await {
+            if ended.is_ok() {
+                self.end(&mut round, ended, &mut |_| {});
+            }
+        }
         round.spreading.stop().await;
         round.untried.extend(round.live.values().map(|live| (live.id, live.lease)));
         if let Err(failure) = self.record(&mut round, self.copies.tools().clock.now()).await {

@@ -270,7 +270,13 @@ impl Postman {
                 () = sleep_until(deadline) => break,
             }
         }
-        round.posts.shutdown().await;
+        // Some may have ended meanwhile, and are not to be begun again.
+        round.posts.abort_all();
+        while let Some(ended) = round.posts.join_next_with_id().await {
+            if ended.is_ok() {
+                let _ = round.end(ended);
+            }
+        }
         let (records, now) = (&self.tools.records, self.tools.clock.now());
         if let Err(failure) = records.record_attempts(&round.done, now).await {
             warn!(error = %failure, "what was delivered last is delivered again after its lease");

@@ -45,7 +45,7 @@ impl Build for Builder {
                 Place::Configured => Arc::clone(&self.config),
                 Place::Aside(name) => Arc::new(aside(&self.config, &name)),
             };
-            self.put_together(config, tools).await
+            Box::pin(self.put_together(config, tools)).await
         })
     }
 
@@ -119,8 +119,20 @@ impl Builder {
     async fn put_together(&self, config: Arc<Config>, tools: Tools) -> anyhow::Result<Parts> {
         let (serves, works) = (self.role != Role::Work, self.role != Role::Serve);
         let Tools { clock, ids, meddler } = tools;
-        let records = run::prepare_records(&config, &clock).await?;
-        let blobs = run::open_blobs(&config).await?;
+        run::make_folder(&config.data_dir)?;
+        // Side by side: each waits for the disk, and tests start servers all the time.
+        let stores = async {
+            let blobs = run::open_blobs(&config).await?;
+            let delivery = if serves {
+                let opened =
+                    Delivery::open(&config.delivery, blobs.clone(), &config.data_dir, config.blobs.reserve).await;
+                opened.context("cannot open the folder of variants (`delivery.variant_folder`)")?
+            } else {
+                run::open_side_delivery(&config, blobs.clone(), "work").await?
+            };
+            Ok((blobs, delivery))
+        };
+        let (records, (blobs, delivery)) = tokio::try_join!(run::prepare_records(&config, &clock), stores)?;
         let intake = Intake::new(records.clone(), blobs.clone(), clock.clone(), ids.clone(), config.scan.clone());
         let outbound = Outbound::new(&config.fetch).context("[fetch] of the configuration")?;
         let urls = run::own_urls(&config, self.address);
@@ -136,12 +148,6 @@ impl Builder {
         };
         let postman = Postman::new(tools.clone(), config.webhooks.clone(), config.jobs.poll);
         let runner = Runner::new(tools, config.jobs.clone());
-        let delivery = if serves {
-            let opened = Delivery::open(&config.delivery, blobs.clone(), &config.data_dir, config.blobs.reserve).await;
-            opened.context("cannot open the folder of variants (`delivery.variant_folder`)")?
-        } else {
-            run::open_side_delivery(&config, blobs.clone(), "work").await?
-        };
         let tools = CopyTools {
             records: records.clone(),
             blobs: blobs.clone(),

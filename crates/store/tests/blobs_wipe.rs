@@ -77,6 +77,19 @@ async fn a_disk_is_wiped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_wipe_comes_soon_after_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = open(&on_disk(), folder.path(), Durability::Relaxed).await;
+    for _ in 0..200 {
+        put(&blobs, &content(1, SMALL), SMALL).await;
+        // What was moved aside before is being deleted at this moment.
+        blobs.wipe().await.unwrap();
+    }
+    let aside = folder.path().join("blobs/wiped");
+    eventually("the space becomes free", async || !aside.exists()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_is_wiped() {
     let Some(server) = S3Server::find() else { return };
     let folder = tempfile::tempdir().unwrap();

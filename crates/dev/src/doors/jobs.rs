@@ -1,6 +1,7 @@
 //! `/_dev/jobs`: what waits and what is under way; holding it, letting it go on step by step, and saying how it ends.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, Query};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use stowage_jobs::Given;
 use stowage_model::{Refusal, Timestamp, UrlTask};
 use stowage_store::records::{DeliveryFilter, DeliveryState, NEVER, OpenJob};
+use tokio::time::{Instant, sleep};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -23,6 +25,9 @@ const MOST: u32 = 1000;
 /// The longest code and the longest text of a failure, in bytes.
 const LONGEST_CODE: usize = 100;
 const LONGEST_TEXT: usize = 1000;
+/// How long to wait until the records know how an attempt has ended, and how long between two looks.
+const SETTLING: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(10);
 /// The most bytes of a file that is given in the place of another.
 const LARGEST: usize = 100 << 20;
 
@@ -302,7 +307,15 @@ async fn decide(world: &World, id: &str, verdict: Verdict) -> Outcome<Now> {
     let queued = queued(world, key).await?;
     world.holds.decide(key, queued, verdict, &parts.records, parts.clock.now()).await?;
     world.holds.until_decided(key).await;
-    now(world, key).await
+    // What the worker was told is in the records a moment later.
+    let deadline = Instant::now() + SETTLING;
+    loop {
+        let job = find(world, key).await?;
+        if job.as_ref().is_none_or(|job| job.state != State::Running) || Instant::now() >= deadline {
+            return Ok(Json(Now { job }));
+        }
+        sleep(PAUSE).await;
+    }
 }
 
 /// The id of a job in the queue.

@@ -2,7 +2,7 @@
 //! header or the path (`/_dev/sessions/NAME/…`) names, else the configured one.
 
 mod capture;
-mod clock;
+pub(crate) mod clock;
 mod faults;
 mod ids;
 mod input;

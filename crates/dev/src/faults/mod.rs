@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 
 use http::HeaderName;
 use serde::{Deserialize, Serialize};
-use stowage_model::Ids;
+use stowage_model::{Ids, PublicKey};
 use utoipa::ToSchema;
 
 use crate::DevError;
@@ -151,7 +151,7 @@ impl Faults {
             }
             let mut added = Vec::with_capacity(made.len());
             for (input, checked) in made {
-                inner.last += 1;
+                inner.last = inner.last.saturating_add(1);
                 let rule = Rule { id: inner.last, input, checked, counts: Mutex::default() };
                 added.push(rule.shown());
                 inner.rules.insert(0, Arc::new(rule));
@@ -188,6 +188,11 @@ impl Faults {
         self.change(|inner| std::mem::take(&mut inner.rules).len())
     }
 
+    /// Removes the rules that are for a project alone; numbers go on.
+    pub(crate) fn forget_project(&self, key: &PublicKey) {
+        self.change(|inner| inner.rules.retain(|rule| rule.checked.project.as_ref() != Some(key)));
+    }
+
     /// Forgets everything: numbers begin anew.
     pub(crate) fn wipe(&self) {
         let Self { of_requests: _, inner: _ } = self;
@@ -212,6 +217,9 @@ impl Faults {
         for Kept { id, matched, acted, values, rule: input } in kept {
             if id <= inner.last {
                 return Err("the numbers of rules do not rise".to_owned());
+            }
+            if [id, matched, acted].iter().any(|number| i64::try_from(*number).is_err()) {
+                return Err("a number of a rule is too large".to_owned());
             }
             let checked = input.checked()?;
             let counts = Mutex::new(Counts { matched, acted, values });

@@ -90,26 +90,17 @@ impl Meddle for Holds {
 
     fn piece(&self, piece: Piece) -> Option<Stop> {
         let key = JobKey::FromUrl(piece.token);
-        let steps = {
+        let (steps, done) = {
             let mut inner = self.lock();
             let job = inner.jobs.get_mut(&key)?;
             if let Some(verdict) = &job.verdict {
                 return Some(Stop { done: piece.done, order: Box::pin(ready(verdict.clone().into())) });
             }
-            if job.released {
+            if job.released || !piece.last {
                 return None;
             }
-            if !piece.last {
-                return None;
-            }
-            job.shown = job.rule.stop(job.steps, piece.done)?;
-            job.steps
+            (job.steps, job.rule.stop(job.steps, piece.done)?)
         };
-        let done = self.change(|inner| {
-            let job = inner.jobs.get_mut(&key)?;
-            job.arrived = job.arrived.max(steps + 1);
-            Some(job.shown)
-        })?;
         Some(Stop { done, order: self.wait(key, steps) })
     }
 
@@ -163,8 +154,13 @@ impl Holds {
     /// Waits until a job may pass by the place after so many steps, or somebody says how it ends.
     fn wait(&self, key: JobKey, steps: u32) -> Later<FetchOrder> {
         let mut changes: watch::Receiver<u64> = self.changed.subscribe();
-        let inner = std::sync::Arc::clone(&self.inner);
+        let (inner, changed) = (std::sync::Arc::clone(&self.inner), self.changed.clone());
         Box::pin(async move {
+            // It has arrived when clients can see that: whoever asks for the order has shown it.
+            if let Some(job) = super::lock(&inner).jobs.get_mut(&key) {
+                job.arrived = job.arrived.max(steps + 1);
+            }
+            changed.send_modify(|count| *count = count.wrapping_add(1));
             loop {
                 changes.borrow_and_update();
                 {

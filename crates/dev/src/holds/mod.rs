@@ -132,9 +132,8 @@ struct Job {
     verdict: Option<Verdict>,
     /// How many times it may pass by a place where it stops.
     steps: u32,
-    /// At how many such places it has arrived, and what clients see there.
+    /// At how many such places it has arrived.
     arrived: u32,
-    shown: u64,
     /// Whether it went back into the queue although it is held in progress.
     parked: bool,
 }
@@ -246,6 +245,16 @@ impl Holds {
             *last = 0;
             holds.clear();
             jobs.clear();
+        });
+    }
+
+    /// Removes the holds that are for a project alone, and forgets its jobs, which the records forget as well; numbers go on.
+    pub(crate) fn forget_project(&self, key: &str, jobs: &[JobKey]) {
+        self.change(|inner| {
+            inner.holds.retain(|hold| hold.rule.project.as_deref() != Some(key));
+            for job in jobs {
+                inner.jobs.remove(job);
+            }
         });
     }
 
@@ -398,7 +407,7 @@ impl Job {
     fn new(hold: Option<u64>, rule: Rule, queued: Option<Uuid>) -> Self {
         let at = rule.at().unwrap_or(At::Waiting);
         let released = rule.at().is_none();
-        Self { hold, rule, at, queued, released, verdict: None, steps: 0, arrived: 0, shown: 0, parked: false }
+        Self { hold, rule, at, queued, released, verdict: None, steps: 0, arrived: 0, parked: false }
     }
 
     /// What it takes in the place of the bytes of its URL.

@@ -182,6 +182,12 @@ impl Journal {
         drop(forgotten);
     }
 
+    /// Forgets the requests about a project; numbers go on.
+    pub(crate) fn forget_project(&self, key: &PublicKey) {
+        let is_about = |entry: &Arc<Entry>| entry.later().project.as_ref() == Some(key);
+        self.ring().entries.retain(|entry| !is_about(entry));
+    }
+
     /// Forgets everything: numbers begin anew.
     pub(crate) fn wipe(&self) {
         let Inner { entries: _, body: _, ring: _, changed: _ } = &*self.0;

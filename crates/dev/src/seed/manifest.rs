@@ -113,7 +113,41 @@ impl Manifest {
             wrong(if place == "." { "the manifest" } else { &place }, fault.inner())
         })?;
         reader.end().map_err(|fault| wrong("the manifest", fault))?;
+        no_zeros(text)?;
         Ok(manifest)
+    }
+}
+
+/// Refuses characters zero where the APIs do too: not every database keeps them. What files and made-up answers consist of may have some.
+fn no_zeros(text: &[u8]) -> Result<(), DevError> {
+    // JSON has no other way to write them.
+    if !text.windows(6).any(|six| six == br"\u0000") {
+        return Ok(());
+    }
+    let mut whole: Value = serde_json::from_slice(text).map_err(|fault| wrong("the manifest", fault))?;
+    for file in whole.get_mut("files").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(file) = file.as_object_mut() {
+            file.remove("text");
+        }
+    }
+    let mut lists = ["projects", "storages", "webhooks", "files", "groups"].into_iter();
+    match lists.find_map(|list| zero_in(whole.get(list)?, list.to_owned())) {
+        Some(place) => Err(wrong(place, "there is a character zero in it")),
+        None => Ok(()),
+    }
+}
+
+/// Where the first of them is, if there is one.
+fn zero_in(value: &Value, place: String) -> Option<String> {
+    match value {
+        Value::String(text) => text.contains('\0').then_some(place),
+        Value::Array(list) => {
+            list.iter().enumerate().find_map(|(index, value)| zero_in(value, format!("{place}[{index}]")))
+        }
+        Value::Object(members) => members.iter().find_map(|(key, value)| {
+            if key.contains('\0') { Some(place.clone()) } else { zero_in(value, format!("{place}.{key}")) }
+        }),
+        _ => None,
     }
 }
 
@@ -133,4 +167,24 @@ pub(super) fn settings<T: DeserializeOwned>(entry: Map<String, Value>, place: &s
         let place = if key == "." { place.to_owned() } else { format!("{place}.{key}") };
         wrong(place, fault.inner())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_contents_have_characters_zero() {
+        let refused = |text: &str| Manifest::parse(text.as_bytes()).err().map(|fault| fault.text);
+        assert_eq!(refused(r#"{"files": [{"text": "a\u0000b"}], "faults": [{"do": {"body": "\u0000"}}]}"#), None);
+        assert_eq!(refused(r#"{"files": [{"text": "\\u0000", "source": "\\u0000"}]}"#), None, "that is a backslash");
+        for (text, place) in [
+            (r#"{"files": [{"text": "a"}, {"text": "a", "source": "\u0000"}]}"#, "files[1].source"),
+            (r#"{"projects": [{"public_key": "a", "secret_keys": ["b", "\u0000"]}]}"#, "projects[0].secret_keys[1]"),
+            (r#"{"webhooks": [{"target_url": "a", "event": "b", "signing_secret": "\u0000"}]}"#, "signing_secret"),
+            (r#"{"files": [{"text": "a", "metadata": {"a\u0000": "b"}}]}"#, "files[0].metadata"),
+        ] {
+            assert!(refused(text).unwrap().contains(place), "{text}");
+        }
+    }
 }

@@ -80,6 +80,9 @@ fn head(text: &str) -> Result<Head, Fault> {
         None => return bad(format!("`{HEAD}` does not say that it is a snapshot")),
     }
     let head: Head = facts(HEAD, text)?;
+    if !head.clock.is_of_calendar() {
+        return bad(format!("`{HEAD}`, clock: it shows no year from 1 to 9999"));
+    }
     for hold in &head.holds {
         hold.check().or_else(|refused| bad(format!("`{HEAD}`, holds: {refused}")))?;
     }

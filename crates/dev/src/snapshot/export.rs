@@ -42,8 +42,8 @@ pub(crate) fn export(world: Arc<World>) -> Pieces {
     tokio::spawn(async move {
         let sender = out.clone();
         // A client that goes away must not leave the workers stopped: this task ends in any case.
-        let written = world.paused(async || Box::pin(write(&world, out)).await).await;
-        match written {
+        let written = world.paused_inside(async || Box::pin(write(&world, out)).await).await;
+        match written.unwrap_or_else(|| Err(Broken::Failed(DevError::clash("cut off by a reset or the like")))) {
             Ok(()) => {}
             Err(Broken::Gone) => warn!("nobody waits for the end of a snapshot"),
             Err(Broken::Failed(failure)) => {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use stowage_model::BlobKey;
 use stowage_store::blobs::{BlobError, BlobReader, Blobs, Finished};
-use stowage_store::records::{RestoreError, Rows};
+use stowage_store::records::{Restore, RestoreError, Rows};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::warn;
@@ -92,19 +92,22 @@ async fn put(
     last: &std::collections::BTreeMap<String, i64>,
 ) -> Result<(), DevError> {
     let mut kept = HashMap::new();
-    let outcome = match keep(&parts.blobs, archive, &mut kept).await {
-        Ok(()) => restore(parts, archive, &kept, last).await,
+    let filled = match keep(&parts.blobs, archive, &mut kept).await {
+        Ok(()) => fill(parts, archive, &kept).await,
         Err(failure) => Err(failure),
     };
-    if let Err(failure) = outcome {
-        for blob in kept.into_values() {
-            if let Err(failure) = parts.blobs.delete(&blob).await {
-                warn!(%blob, %failure, "a blob of a failed import stays until the janitor finds it");
+    match filled {
+        // After a failure it may have been committed all the same: what nobody has is found by the janitor.
+        Ok(restore) => Ok(restore.commit(last).await?),
+        Err(failure) => {
+            for blob in kept.into_values() {
+                if let Err(failure) = parts.blobs.delete(&blob).await {
+                    warn!(%blob, %failure, "a blob of a failed import stays until the janitor finds it");
+                }
             }
+            Err(failure)
         }
-        return Err(failure);
     }
-    Ok(())
 }
 
 /// A piece of an archive.
@@ -210,13 +213,8 @@ async fn keep(blobs: &Blobs, archive: &Finished, kept: &mut HashMap<String, Blob
     }
 }
 
-/// Replaces all rows.
-async fn restore(
-    parts: &Parts,
-    archive: &Finished,
-    kept: &HashMap<String, BlobKey>,
-    last: &std::collections::BTreeMap<String, i64>,
-) -> Result<(), DevError> {
+/// Replaces all rows, and leaves it to the caller to commit that.
+async fn fill(parts: &Parts, archive: &Finished, kept: &HashMap<String, BlobKey>) -> Result<Restore, DevError> {
     let mut pieces = pieces(archive, true)?;
     let mut restore = parts.records.restore(parts.clock.now()).await?;
     while let Some(piece) = pieces.recv().await {
@@ -227,5 +225,5 @@ async fn restore(
             restore.insert(&rows).await?;
         }
     }
-    Ok(restore.commit(last).await?)
+    Ok(restore)
 }

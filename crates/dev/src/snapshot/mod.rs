@@ -11,6 +11,7 @@ mod import;
 mod read;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use stowage_model::{Clock, Timestamp};
@@ -60,6 +61,16 @@ enum Hand {
 impl Hand {
     fn of(clock: &Clock) -> Self {
         if clock.is_frozen() { Self::FrozenAt(clock.now().0) } else { Self::Ahead(clock.offset()) }
+    }
+
+    /// Whether what it shows now is of a year with up to four digits.
+    fn is_of_calendar(self) -> bool {
+        // The first moment of the year 1, and of 10,000.
+        const CALENDAR: Range<i64> = -62_135_596_800_000_000..253_402_300_800_000_000;
+        CALENDAR.contains(&match self {
+            Self::FrozenAt(at) => at,
+            Self::Ahead(offset) => Clock::machine().now().0.saturating_add(offset),
+        })
     }
 
     /// Sets a clock that runs with the machine's.
@@ -113,4 +124,20 @@ pub(crate) struct Imported {
     contents: u64,
     /// What was not in the archive.
     left_behind: LeftBehind,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_show_years_of_four_digits() {
+        for good in [Hand::FrozenAt(0), Hand::Ahead(0), Hand::Ahead(-1 << 50), Hand::FrozenAt(253_402_300_799_999_999)]
+        {
+            assert!(good.is_of_calendar());
+        }
+        for bad in [i64::MIN, i64::MAX, 253_402_300_800_000_000, -253_402_300_800_000_000] {
+            assert!(!Hand::FrozenAt(bad).is_of_calendar() && !Hand::Ahead(bad).is_of_calendar(), "{bad}");
+        }
+    }
 }

@@ -84,6 +84,74 @@ async fn one_project_is_reset_and_others_are_not() {
 }
 
 #[tokio::test]
+async fn one_project_takes_along_what_was_noted_of_it() {
+    let file = "[[projects]]\npublic_key = \"demopublickey\"\nsecret_keys = [\"demosecretkey\"]\n\
+                [[projects]]\npublic_key = \"other\"\nsecret_keys = [\"secret\"]\n";
+    let server = Server::with_dev(file, &[]).await;
+    for key in ["demopublickey", "other"] {
+        let sent = server.upload(&[("UPLOADCARE_PUB_KEY", key)], &[("file", "a.txt", b"hello", "text/plain")]).await;
+        assert_eq!(sent.status(), StatusCode::OK);
+        let told = json!({ "hook": { "event": "file.uploaded", "project_pub_key": key } });
+        assert_eq!(dev(&server, Method::POST, "/_dev/capture/hook", told).await.0, StatusCode::OK);
+        let fault = json!({ "name": key, "match": { "project": key, "route": "/info/" }, "do": { "drop": true } });
+        assert_eq!(dev(&server, Method::POST, "/_dev/faults", fault).await.0, StatusCode::OK);
+        let hold = json!({ "kind": "from_url", "project": key, "at": "waiting", "then": "succeed" });
+        assert_eq!(dev(&server, Method::POST, "/_dev/jobs/holds", hold).await.0, StatusCode::CREATED);
+        let asked = format!("/from_url/?pub_key={key}&source_url=https://nowhere.invalid/a.png");
+        assert_eq!(server.get(&asked).send().await.unwrap().status(), StatusCode::OK);
+    }
+    let anybodys = json!({ "name": "anybodys", "match": { "route": "/group/" }, "do": { "drop": true } });
+    dev(&server, Method::POST, "/_dev/faults", anybodys).await;
+    let left = async || {
+        let mut of = Vec::new();
+        for key in ["demopublickey", "other"] {
+            let (_, noted) =
+                dev(&server, Method::GET, &format!("/_dev/journal/count?project={key}"), Value::Null).await;
+            let (_, caught) = dev(&server, Method::GET, &format!("/_dev/captured?project={key}"), Value::Null).await;
+            of.push((noted["count"].as_u64().unwrap(), caught["captured"].as_array().unwrap().len()));
+        }
+        let (_, faults) = dev(&server, Method::GET, "/_dev/faults", Value::Null).await;
+        let faults: Vec<String> =
+            faults["faults"].as_array().unwrap().iter().map(|rule| rule["name"].as_str().unwrap().to_owned()).collect();
+        let (_, holds) = dev(&server, Method::GET, "/_dev/jobs/holds", Value::Null).await;
+        let holds: Vec<String> = holds["holds"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|hold| hold["project"].as_str().unwrap().to_owned())
+            .collect();
+        (of, faults, holds)
+    };
+    let (of, faults, holds) = left().await;
+    assert_eq!((faults.len(), holds.len()), (3, 2));
+    assert!(of.iter().all(|(noted, caught)| *noted > 0 && *caught == 1), "{of:?}");
+    let (status, _) = dev(&server, Method::POST, "/_dev/reset", json!({ "project": "demopublickey" })).await;
+    assert_eq!(status, StatusCode::OK);
+    let others = of[1];
+    let (of, faults, holds) = left().await;
+    assert_eq!((of, holds), (vec![(0, 0), others], vec!["other".to_owned()]));
+    assert_eq!(faults, ["anybodys", "other"]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_holds_nobody_up() {
+    use tokio::io::AsyncWriteExt;
+    // Otherwise its connection would be closed for another reason some day.
+    let server = Server::dev(&[("STOWAGE_SERVER__WRITE_TIMEOUT", "1h")]).await;
+    let id = server.file("a.bin", &vec![b'x'; 32 << 20], "application/x-thing").await;
+    let address = server.base.strip_prefix("http://").unwrap();
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(format!("GET /{id}/ HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes()).await.unwrap();
+    // The answer has begun, and more of it than fits on the way waits.
+    stream.readable().await.unwrap();
+    let (status, _) = dev(&server, Method::POST, "/_dev/reset", Value::Null).await;
+    assert_eq!((status, listed(&server).await), (StatusCode::OK, 0));
+    drop(stream);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn sessions_do_not_see_each_other() {
     let server = Server::dev(&[]).await;
     let in_default = server.file("a.txt", b"default", "text/plain").await;

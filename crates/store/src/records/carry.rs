@@ -6,10 +6,12 @@ mod column;
 
 use std::fmt::Write;
 
-use stowage_model::{ContentInfo, Event, Job, Metadata, Settings, StorageSettings, Tags};
+use stowage_model::{ContentInfo, Event, EventKind, HookVersion, Job, Metadata, Settings, StorageSettings, Tags};
 
 pub(super) use column::{Column, LAST_NUMBER, is_hex, text_of};
-use column::{flag, holds, id, is_etag, is_public_key, is_size, json, number, reads, row_number, text};
+use column::{
+    flag, holds, id, is_etag, is_public_key, is_size, is_storage_name, json, number, reads, row_number, text,
+};
 
 use super::copies::CopyRequest;
 use super::deliveries::Attempt;
@@ -83,9 +85,9 @@ static FATES: [Fate; 18] = [
         &[
             row_number("id"),
             number("project"),
-            text("name"),
+            text("name").check(is_storage_name),
             text("settings").check(holds::<StorageSettings>),
-            text("auto_event").nullable(),
+            text("auto_event").nullable().check(reads::<EventKind>),
             flag("from_config"),
             number("created_at"),
             number("backfilled_to"),
@@ -132,10 +134,10 @@ static FATES: [Fate; 18] = [
             number("project"),
             number("created_at"),
             number("updated_at"),
-            text("event"),
+            text("event").check(reads::<EventKind>),
             text("target_url"),
             flag("is_active"),
-            text("version"),
+            text("version").check(reads::<HookVersion>),
             text("signing_secret").nullable(),
         ],
     )),
@@ -146,7 +148,7 @@ static FATES: [Fate; 18] = [
             &[
                 row_number("id"),
                 number("webhook"),
-                text("event"),
+                text("event").check(reads::<EventKind>),
                 text("facts").check(holds::<Event>),
                 text("body").nullable(),
                 text("signature").nullable(),

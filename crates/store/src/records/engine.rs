@@ -116,13 +116,12 @@ impl Engine {
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
-            // Apart from the other settings, which come in an order of their own: how the disk is waited for must be settled before.
-            .after_connect(|connection, _| {
-                Box::pin(async move { connection.execute("PRAGMA journal_mode = WAL").await.map(drop) })
-            })
             .connect_with(connect.clone())
             .await
             .map_err(failed)?;
+        // Apart from the other settings, which come in an order of their own: how the disk is waited for must be settled before. Once
+        // is enough, as the file remembers it; and what goes wrong is said, while a pool would try again and tell of a time-out.
+        write.execute("PRAGMA journal_mode = WAL").await.map_err(failed)?;
         // A whole page at once: for each row that does not fit, two threads would wait for each other.
         let connect = connect.journal_mode(SqliteJournalMode::Wal).row_buffer_size(ROWS);
         let read = SqlitePoolOptions::new()
@@ -257,6 +256,15 @@ mod tests {
         assert_eq!(without_password("mysql://me:p@s/s@db/x"), "mysql://db/x");
         assert_eq!(without_password("postgres://db/x?user=me&password=s3cret"), "postgres://db/x");
         assert_eq!(without_password("s3cret"), "a URL without a scheme");
+    }
+
+    #[tokio::test]
+    async fn a_database_that_cannot_be_written_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        // In the way of what SQLite writes beside its file.
+        std::fs::create_dir(folder.path().join("stowage.sqlite-wal")).unwrap();
+        let opened = Engine::open(&Options::default(), folder.path(), Durability::Relaxed).await;
+        assert!(matches!(opened, Err(OpenError::Connect { source: sqlx::Error::Database(_), .. })));
     }
 
     #[test]

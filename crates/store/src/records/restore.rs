@@ -191,7 +191,8 @@ impl Restore {
         Ok(inserted?)
     }
 
-    /// Makes it what everybody sees. No table gives a number to a new row that is not behind its `last`.
+    /// Makes it what everybody sees. No table gives a number to a new row that is not behind its `last`. After an error nobody knows
+    /// whether it was made.
     pub async fn commit(self, last: &BTreeMap<String, i64>) -> Result<(), RestoreError> {
         let Self { records, mut tx, _still } = self;
         let last: Vec<(&str, &str, i64)> = numbered()
@@ -208,7 +209,8 @@ impl Restore {
                 }
             }
         }
-        within!(tx, tx => tx.commit().await?);
+        let committed = within!(tx, tx => tx.commit().await);
+        // Also after a failure: what was committed is not always known.
         let Inner { engine, files, projects, storages, tasks, hooks, intake: _, changes: _, arrived, schema: _ } =
             &*records.inner;
         files.wipe();
@@ -216,14 +218,15 @@ impl Restore {
         projects.forget().await;
         storages.forget().await;
         hooks.forget().await;
+        committed?;
         arrived.notify_one();
         hooks.happened();
         if let Engine::Postgres(pool) = engine {
             // Numbers are not part of a transaction: earlier, and a commit that fails would leave numbers that are taken.
             for (table, column, last) in last {
                 let sql = format!(
-                    "SELECT setval(pg_get_serial_sequence('{table}', '{column}'), \
-                     GREATEST($1, (SELECT COALESCE(MAX({column}), 0) FROM \"{table}\")) + 1, FALSE)"
+                    "SELECT setval(pg_get_serial_sequence('{table}', '{column}'), GREATEST(given.last, 1), given.last > 0) \
+                     FROM (SELECT GREATEST($1, COALESCE(MAX({column}), 0)) AS last FROM \"{table}\") AS given"
                 );
                 sqlx::query(AssertSqlSafe(sql)).bind(last).execute(pool).await?;
             }
@@ -260,6 +263,12 @@ mod tests {
     fn what_cannot_be_a_row_is_refused() {
         let good = r#"{"key": "a", "used": 3, "expires_at": -1}"#;
         assert_eq!(Rows::read("token_uses", good).unwrap().count(), 1);
+        let hook = |event: &str, version: &str| {
+            format!(
+                r#"{{"id": 1, "project": 1, "created_at": 1, "updated_at": 1, "event": "{event}", "target_url": "", "is_active": true, "version": "{version}", "signing_secret": null}}"#
+            )
+        };
+        assert_eq!(Rows::read("webhooks", &hook("file.uploaded", "0.7")).unwrap().count(), 1);
         for (table, line, fault) in [
             ("token_uses", "", ""),
             ("secrets", good, "there is no table `secrets`"),
@@ -274,6 +283,8 @@ mod tests {
             ("token_uses", r#"{"key": null, "used": 1, "expires_at": 1}"#, "`key` cannot be null"),
             ("token_uses", r#"{"key": "\u0000", "used": 1, "expires_at": 1}"#, "`key` cannot be"),
             ("groups", r#"{"id": "x", "project": 1, "created_at": 1, "files": 1}"#, "`id` cannot be"),
+            ("webhooks", &hook("file.eaten", "0.7"), "`event` cannot be"),
+            ("webhooks", &hook("file.uploaded", "7"), "`version` cannot be"),
         ] {
             match Rows::read(table, line) {
                 Ok(rows) => assert_eq!((rows.count(), fault), (0, ""), "{line}"),

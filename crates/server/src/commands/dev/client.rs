@@ -90,7 +90,7 @@ impl Client {
         match serde_json::from_str(&text) {
             Ok(Refused { error }) => bail!("{error}"),
             // Without them this path is one of delivery, like any other.
-            Err(_) if head.status == 404 => {
+            Err(_) if matches!(head.status.as_u16(), 404 | 405) => {
                 bail!("the server at {} has no doors for tests: start it with `stowage serve --dev`", self.server)
             }
             Err(_) => bail!("{} answers {}: {text}", self.server, head.status),

@@ -13,7 +13,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use quick_cache::sync::Cache;
@@ -45,6 +45,8 @@ pub(super) struct Disk {
     spool: Arc<Spool>,
     appender: Appender,
     open_packs: Cache<PackId, Arc<File>>,
+    /// Held while something is moved aside, or the place for that is removed.
+    wiping: Arc<Mutex<()>>,
 }
 
 impl Disk {
@@ -71,6 +73,7 @@ impl Disk {
                 durability,
                 spool,
                 open_packs: Cache::new(OPEN_PACKS),
+                wiping: Arc::default(),
                 root,
             })
         });

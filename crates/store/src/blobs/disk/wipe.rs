@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::warn;
 
@@ -20,8 +20,9 @@ impl Disk {
     pub(in super::super) async fn wipe(disk: &Arc<Self>) -> Result<(), BlobError> {
         let work = Arc::clone(disk);
         blocking(move || {
-            let Self { root, packs, files, durability, spool, appender, open_packs } = &*work;
+            let Self { root, packs, files, durability, spool, appender, open_packs, wiping } = &*work;
             let aside = root.join(WIPED).join(spool.new_id().simple().to_string());
+            let _there = lock(wiping);
             fs::create_dir_all(&aside)?;
             appender.without(|| replace(packs, &aside.join("packs")))?;
             open_packs.clear();
@@ -32,24 +33,40 @@ impl Disk {
             if *durability == Durability::Full {
                 sync_folder(root)?;
             }
+            clean_up(root, vec![aside], wiping);
             Ok(())
         })
-        .await?;
-        disk.clean_up();
-        Ok(())
+        .await
     }
 
-    /// Deletes in the background what was moved aside, also by processes that died before they could.
+    /// Deletes in the background what processes have moved aside that died before they could.
     pub(super) fn clean_up(&self) {
-        let aside = self.root.join(WIPED);
-        drop(tokio::task::spawn_blocking(move || {
-            if let Err(error) = fs::remove_dir_all(aside)
-                && error.kind() != io::ErrorKind::NotFound
-            {
+        let left =
+            fs::read_dir(self.root.join(WIPED)).into_iter().flatten().flatten().map(|item| item.path()).collect();
+        clean_up(&self.root, left, &self.wiping);
+    }
+}
+
+/// Deletes these folders in the background, and none that comes meanwhile.
+fn clean_up(root: &Path, aside: Vec<PathBuf>, wiping: &Arc<Mutex<()>>) {
+    if aside.is_empty() {
+        return;
+    }
+    let (wiped, wiping) = (root.join(WIPED), Arc::clone(wiping));
+    drop(tokio::task::spawn_blocking(move || {
+        for folder in aside {
+            if let Err(error) = fs::remove_dir_all(folder) {
                 warn!(%error, "what was wiped could not be deleted from the disk");
             }
-        }));
-    }
+        }
+        // It is not empty where the next wipe has come by now.
+        let _alone = lock(&wiping);
+        let _ = fs::remove_dir(wiped);
+    }));
+}
+
+fn lock(wiping: &Mutex<()>) -> MutexGuard<'_, ()> {
+    wiping.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Moves a folder away and makes an empty one in its place.

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use stowage_model::PublicKey;
+use stowage_model::{PublicKey, StorageName};
 
 use super::super::engine::Engine;
 
@@ -138,6 +138,10 @@ pub(super) fn holds<T: DeserializeOwned>(value: &RawValue) -> bool {
 
 pub(super) fn is_public_key(value: &RawValue) -> bool {
     text_of(value).is_some_and(|text| text.parse::<PublicKey>().is_ok())
+}
+
+pub(super) fn is_storage_name(value: &RawValue) -> bool {
+    text_of(value).is_some_and(|text| text.parse::<StorageName>().is_ok())
 }
 
 fn is_row_number(value: &RawValue) -> bool {
