@@ -27,6 +27,8 @@ use crate::telemetry;
 
 /// The folder, and the prefix of blobs, of worlds that are built aside.
 const ASIDE: &str = "sessions";
+/// How often their workers look for what has become due, retries above all.
+const ASIDE_POLL: Duration = Duration::from_secs(5);
 /// What the names of their schemas begin with.
 const SCHEMA: &str = "stowage_session_";
 
@@ -83,6 +85,8 @@ fn aside(config: &Config, name: &str) -> Config {
     let mut config = config.clone();
     config.data_dir = config.data_dir.join(ASIDE).join(name);
     config.delivery.variant_folder = std::path::PathBuf::new();
+    // What this process puts in wakes the workers by itself, and hundreds of idle worlds should cost next to nothing.
+    config.jobs.poll = config.jobs.poll.max(ASIDE_POLL);
     if config.database.url.starts_with("postgres") {
         config.database.schema = Some(format!("{SCHEMA}{mark}_{name}"));
     } else {
