@@ -123,7 +123,7 @@ enum Piece {
 
 /// Reads rows or contents on a thread that may wait.
 fn pieces(archive: &Finished, rows: bool) -> Result<mpsc::Receiver<Result<Piece, Fault>>, DevError> {
-    let (out, pieces) = mpsc::channel(8);
+    let (out, pieces) = mpsc::channel(1);
     let mut archive = Archive::new(open(archive)?);
     tokio::task::spawn_blocking(move || {
         if let Err(fault) = send(&mut archive, rows, &out) {
