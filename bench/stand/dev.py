@@ -115,14 +115,7 @@ def cycles(server: Server, what: str, photo: Path) -> list[float]:
     """Milliseconds of each cycle of a Node process of its own."""
     script = str(BENCH / "load" / "cycle.mjs")
     command = ["node", script, f"http://127.0.0.1:{server.port}", what, str(photo), str(CYCLES)]
-    process = procs.spawn(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        out, err = process.communicate()
-    finally:
-        procs.stop(process)
-    if process.returncode != 0:
-        raise Broken(f"{what} failed: {err.strip()[-500:]}")
-    return json.loads(out)
+    return json.loads(procs.output(what, command))
 
 
 def middle(times: list[float]) -> float:

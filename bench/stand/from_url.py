@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -42,14 +41,7 @@ def fetch_by_curl(server: Server, folder: Path) -> Run:
         # Whatever settings and proxies this machine has, they are not meant for this.
         command = ["curl", "--disable", "--noproxy", "*", "--silent", "--show-error", "--fail"]
         command += ["--output", str(to), "--write-out", "%{time_total}", url]
-        process = procs.spawn(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        try:
-            out, err = process.communicate()
-        finally:
-            procs.stop(process)
-        if process.returncode != 0:
-            raise Broken(f"curl failed: {err.strip()}")
-        return float(out)
+        return float(procs.output("curl", command))
 
     seconds, _ = load.account(None, work, [server])
     used = procs.children() - before

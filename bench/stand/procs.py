@@ -9,6 +9,8 @@ import subprocess
 import time
 from dataclasses import dataclass
 
+from . import Broken
+
 TICK = os.sysconf("SC_CLK_TCK")
 CORES = os.sysconf("SC_NPROCESSORS_ONLN")
 PR_SET_PDEATHSIG = 1
@@ -65,6 +67,18 @@ def guard() -> None:
     atexit.register(stop_all)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
+
+
+def output(what: str, command: list[str]) -> str:
+    """What a command prints. Raises Broken where it fails."""
+    process = spawn(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        out, err = process.communicate()
+    finally:
+        stop(process)
+    if process.returncode != 0:
+        raise Broken(f"{what} failed: {err.strip()[-500:]}")
+    return out
 
 
 @dataclass
