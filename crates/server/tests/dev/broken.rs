@@ -1,12 +1,11 @@
 //! Faults that break things off: connections, bodies, parts, webhooks, copies.
 
-use std::time::Duration;
-
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::driving::until;
 use super::faults::{clear, counts, fault, files, rest};
 use super::resets::dev;
 use super::support::{self, Server, json as body_of};
@@ -21,16 +20,6 @@ async fn raw(server: &Server, path: &str) -> (String, usize) {
     let _ = stream.read_to_end(&mut sent).await;
     let head = sent.windows(4).position(|window| window == b"\r\n\r\n").map_or(sent.len(), |at| at + 4);
     (String::from_utf8_lossy(&sent[..head]).to_lowercase(), sent.len() - head)
-}
-
-async fn until(what: &str, mut look: impl AsyncFnMut() -> bool) {
-    for _ in 0..400 {
-        if look().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    panic!("waited in vain until {what}");
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ async fn status(server: &Server, token: &str) -> Value {
 }
 
 /// Asks until the condition holds.
-async fn until(what: &str, mut look: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut look: impl AsyncFnMut() -> bool) {
     for _ in 0..400 {
         if look().await {
             return;
@@ -53,6 +53,20 @@ async fn until(what: &str, mut look: impl AsyncFnMut() -> bool) {
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
     panic!("waited in vain until {what}");
+}
+
+async fn make_webhook(server: &Server, hook: &Value) {
+    let made = server
+        .http
+        .post(server.url("/webhooks/"))
+        .header("Accept", "application/vnd.uploadcare-v0.7+json")
+        .header("Authorization", "Uploadcare.Simple demopublickey:demosecretkey")
+        .json(hook)
+        .send()
+        .await
+        .unwrap();
+    let status = made.status();
+    assert_eq!(status, StatusCode::CREATED, "{}", made.text().await.unwrap());
 }
 
 /// A server whose uploads from URLs may ask itself.
@@ -106,16 +120,7 @@ async fn advancing_does_what_is_due_on_the_way() {
     let stored = server.file("b.txt", b"again", "text/plain").await;
     // Nobody listens there: it is tried at its times, and told.
     let hook = json!({ "target_url": "http://127.0.0.1:1/", "event": "file.deleted", "is_active": true });
-    let made = server
-        .http
-        .post(server.url("/webhooks/"))
-        .header("Accept", "application/vnd.uploadcare-v0.7+json")
-        .header("Authorization", "Uploadcare.Simple demopublickey:demosecretkey")
-        .json(&hook)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(made.status(), StatusCode::CREATED, "{}", made.text().await.unwrap());
+    make_webhook(&server, &hook).await;
     let before = get(&server, "/_dev/clock").await["now"].clone();
     let early = post(&server, "/_dev/clock/advance", json!({ "by": "23h 59m" })).await;
     assert_eq!((&early["expired"]["count"], &early["complete"]), (&json!(0), &json!(true)), "{early}");
@@ -300,16 +305,7 @@ async fn uploads_may_need_no_network() {
 async fn deliveries_to_webhooks_are_held() {
     let server = server().await;
     let hook = json!({ "target_url": "http://127.0.0.1:1/", "event": "file.uploaded", "is_active": true });
-    let made = server
-        .http
-        .post(server.url("/webhooks/"))
-        .header("Accept", "application/vnd.uploadcare-v0.7+json")
-        .header("Authorization", "Uploadcare.Simple demopublickey:demosecretkey")
-        .json(&hook)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(made.status(), StatusCode::CREATED);
+    make_webhook(&server, &hook).await;
     post(&server, "/_dev/jobs/holds", json!({ "kind": "webhook", "project": "demopublickey" })).await;
     server.file("a.txt", b"hello", "text/plain").await;
     server.file("b.txt", b"hello", "text/plain").await;
