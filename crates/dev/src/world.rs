@@ -196,9 +196,7 @@ impl World {
         journal.wipe();
         forget(parts).await;
     }
-}
 
-impl World {
     /// Removes what one project has; its settings and keys stay.
     pub(crate) async fn reset_project(&self, key: &str) -> Result<(), DevError> {
         self.alone(async || {

@@ -128,8 +128,11 @@ impl Dev {
     /// it does not know the id and a session does.
     pub(crate) async fn home(&self, path: &str) -> Arc<World> {
         let configured = &self.0.configured;
+        let Some(id) = id_in(path) else { return Arc::clone(configured) };
         let sessions = self.sessions();
-        let (false, Some(id)) = (sessions.is_empty(), id_in(path)) else { return Arc::clone(configured) };
+        if sessions.is_empty() {
+            return Arc::clone(configured);
+        }
         let worlds = std::iter::once(Arc::clone(configured)).chain(sessions.into_iter().map(|(_, world)| world));
         for world in worlds {
             match knows(&world, id).await {

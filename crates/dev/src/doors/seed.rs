@@ -69,15 +69,8 @@ pub(crate) async fn sow(
     let parts = read(request).await?;
     let seed = Seed::of_parts(&parts).await?;
     drop(parts);
-    // A task of its own: whoever goes away meanwhile has sown all the same, not half of it.
-    let sowing = tokio::spawn(async move {
-        let _inside = world.gate.enter().await;
-        seed.sow(&world, None, events).await
-    });
-    match sowing.await {
-        Ok(sown) => sown.map(Json),
-        Err(crash) => Err(DevError::failed(crash.to_string())),
-    }
+    let _inside = world.gate.enter().await;
+    Box::pin(seed.sow(&world, None, events)).await.map(Json)
 }
 
 async fn read(request: Request) -> Result<Parts, DevError> {

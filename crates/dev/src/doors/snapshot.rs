@@ -34,7 +34,5 @@ pub(crate) async fn export(Extension(world): Extension<Arc<World>>) -> Result<Re
 }
 
 pub(crate) async fn import(Extension(world): Extension<Arc<World>>, request: Request) -> Outcome<Imported> {
-    // A task of its own: a client that goes away must not leave it half done.
-    let importing = tokio::spawn(Box::pin(snapshot::import(world, request.into_body())));
-    importing.await.unwrap_or_else(|crash| Err(DevError::failed(crash.to_string()))).map(Json)
+    Box::pin(snapshot::import(world, request.into_body())).await.map(Json)
 }
